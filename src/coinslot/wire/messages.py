@@ -1,0 +1,213 @@
+"""Messages: what the two ends of the link say to each other. UTF-8 JSON, a `type`, at most 4 KiB."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta, Raw, Struct
+
+from coinslot.wire.ids import Id
+from coinslot.wire.records import Measure, Milliseconds, Outlet, SensorName
+from coinslot.wire.registers import Count, Registers
+
+MAX_MESSAGE_BYTES = 4096
+MAX_RECORDS = 16
+"""Records in one `records` message; one such message is in flight per terminal."""
+MAX_SENSORS = 16
+
+Link: TypeAlias = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+"""The terminal's number for one connection: persistent and rising."""
+Seq: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Line: TypeAlias = Annotated[str, Meta(max_length=40)]
+Text: TypeAlias = Annotated[str, Meta(max_length=64)]
+
+
+class _Message(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    link: Link
+
+
+# ---------------------------------------------------------------- terminal to server
+
+
+class Hello(_Message, frozen=True, kw_only=True, tag="hello"):
+    """The first word on a link, and the answer to every `ping`.
+
+    `next_seq` says that every record below it exists: with them applied, a start that has no
+    `started` among them and has expired can never open a valve any more.
+    """
+
+    epoch: Id
+    next_seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    oldest_seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    """The oldest record still in the journal; what is below it cannot be sent again."""
+    boot: Count
+    open_sessions: Annotated[list[Id], Meta(max_length=32)]
+    firmware: Text = ""
+
+
+class Records(_Message, frozen=True, kw_only=True, tag="records"):
+    """Up to 16 records in order. Each is parsed by itself, so that a bad one blocks no other."""
+
+    epoch: Id
+    first_seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    records: Annotated[list[Raw], Meta(min_length=1, max_length=MAX_RECORDS)]
+
+
+class Lost(_Message, frozen=True, kw_only=True, tag="lost"):
+    """The answer to a `want` the journal cannot satisfy: these records are gone for good."""
+
+    epoch: Id
+    from_seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    to_seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+
+
+class Readings(_Message, frozen=True, kw_only=True, tag="readings"):
+    """Where an outlet stands: not durable, for the live page, the history and the alarms."""
+
+    outlet: Outlet
+    ticks_ms: Milliseconds
+    registers: Registers
+    flow_ml_per_min: Count | None = None
+    power_w: Count | None = None
+    valve_open: bool | None = None
+    session: Id | None = None
+    sensors: Annotated[dict[SensorName, Measure], Meta(max_length=MAX_SENSORS)] = {}
+
+
+class CodeEntered(_Message, frozen=True, kw_only=True, tag="code_entered"):
+    """Somebody typed a code and confirmed it."""
+
+    outlet: Outlet
+    digits: Annotated[str, Meta(pattern=r"^[0-9]{4,16}$")]
+    request: Id
+
+
+class QrWanted(_Message, frozen=True, kw_only=True, tag="qr_wanted"):
+    """Somebody chose a package and a provider on the appliance."""
+
+    outlet: Outlet
+    provider: Id
+    package: Id
+    request: Id
+
+
+class Alive(_Message, frozen=True, kw_only=True, tag="alive"):
+    """Nothing to say, still here."""
+
+
+class Gone(_Message, frozen=True, kw_only=True, tag="gone"):
+    """The last will: this link is over."""
+
+
+Up: TypeAlias = Hello | Records | Lost | Readings | CodeEntered | QrWanted | Alive | Gone
+
+
+# ---------------------------------------------------------------- server to terminal
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What the terminal keeps by itself, link or no link. Every one is finite and above zero.
+
+    A limit on a register the outlet does not have cannot be reached and does no harm.
+    """
+
+    ml: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    s: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    wh: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    count: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    idle_s: Annotated[int, Meta(ge=1, le=86_400)]
+    """Seconds without any metered use after which the terminal ends the session."""
+
+
+class Config(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an operator may set on a terminal; times in seconds."""
+
+    checkpoint_s: Annotated[int, Meta(ge=1, le=600)] = 10
+    readings_s: Annotated[int, Meta(ge=1, le=600)] = 10
+    """Between readings while in use."""
+    idle_readings_s: Annotated[int, Meta(ge=10, le=86_400)] = 300
+    """Between readings while idle; a SIM card pays for each byte."""
+    watch_readings_s: Annotated[int, Meta(ge=1, le=600)] = 1
+    """Between readings while somebody watches."""
+
+
+class Welcome(_Message, frozen=True, kw_only=True, tag="welcome"):
+    """The answer to `hello`."""
+
+    now_ms: Milliseconds
+    """Unix milliseconds by the server."""
+    epoch: Id
+    acked: Seq
+    """The last record of `epoch` the server has."""
+    new_epoch: bool = False
+    """The journal is older than what the server has seen: start a new epoch and say hello again."""
+    config: Config = Config()
+
+
+class Ack(_Message, frozen=True, kw_only=True, tag="ack"):
+    """Records up to `seq` are durably the server's: stored, not necessarily agreed with."""
+
+    epoch: Id
+    seq: Seq
+    want: Annotated[int, Meta(ge=1, le=2**53 - 1)] | None = None
+    """The first missing record: send from here, or say what is `lost`."""
+
+
+class Start(_Message, frozen=True, kw_only=True, tag="start"):
+    """Open an outlet for a session, within limits, until a moment in link time."""
+
+    command: Id
+    session: Id
+    outlet: Outlet
+    limits: Limits
+    expires_at_ms: Milliseconds
+    """Link time: the terminal counts from sending the link's first hello."""
+    quote: Raw = Raw(b"null")
+    """The frozen quote, so that the display and the bill agree."""
+
+
+class Stop(_Message, frozen=True, kw_only=True, tag="stop"):
+    """End a session. Sticky: a later `start` for it is declined."""
+
+    session: Id
+
+
+class Bill(Struct, frozen=True, kw_only=True):
+    """What a session came to, for the end display; minor units."""
+
+    session: Id
+    currency: Annotated[str, Meta(max_length=3)]
+    charge_minor: Count
+    balance_minor: int
+
+
+class Show(_Message, frozen=True, kw_only=True, tag="show"):
+    """Put something on an outlet's display."""
+
+    outlet: Outlet
+    lines: Annotated[list[Line], Meta(max_length=4)] = []
+    qr: Annotated[str, Meta(max_length=512)] | None = None
+    balance_minor: int | None = None
+    bill: Bill | None = None
+
+
+class Configure(_Message, frozen=True, kw_only=True, tag="configure"):
+    """New settings; `watch_s` asks for quick readings for that long."""
+
+    config: Config = Config()
+    watch_s: Annotated[int, Meta(ge=0, le=3600)] = 0
+
+
+class Update(_Message, frozen=True, kw_only=True, tag="update"):
+    """A new agent or firmware is to be had."""
+
+    version: Text
+    url: Annotated[str, Meta(max_length=512)]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Ping(_Message, frozen=True, kw_only=True, tag="ping"):
+    """Say hello again, on the same link: it tells which records exist."""
+
+
+Down: TypeAlias = Welcome | Ack | Start | Stop | Show | Configure | Update | Ping

@@ -9,6 +9,8 @@ CREATE TABLE operator (
     help_phone  text NOT NULL DEFAULT '',
     created_at  timestamptz NOT NULL DEFAULT now()
 );
+-- People choose operators, sites and appliances by name, so a name means one thing, whatever its case.
+CREATE UNIQUE INDEX operator_name ON operator (lower(name));
 
 CREATE TABLE staff (
     operator_id   text COLLATE "C" NOT NULL REFERENCES operator,
@@ -33,6 +35,7 @@ CREATE TABLE api_key (
     revoked_at  timestamptz,
     PRIMARY KEY (operator_id, api_key_id)
 );
+CREATE UNIQUE INDEX api_key_name ON api_key (operator_id, lower(name)) WHERE revoked_at IS NULL;
 
 CREATE TABLE site (
     operator_id text COLLATE "C" NOT NULL REFERENCES operator,
@@ -42,6 +45,7 @@ CREATE TABLE site (
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (operator_id, site_id)
 );
+CREATE UNIQUE INDEX site_name ON site (operator_id, lower(name));
 
 CREATE TABLE tariff (
     operator_id text COLLATE "C" NOT NULL REFERENCES operator,
@@ -106,6 +110,7 @@ CREATE TABLE appliance (
     FOREIGN KEY (operator_id, site_id) REFERENCES site
 );
 CREATE UNIQUE INDEX appliance_by_code ON appliance (code);
+CREATE UNIQUE INDEX appliance_name ON appliance (operator_id, site_id, lower(name));
 
 -- A tap, shower or socket: what a terminal drives and a session uses.
 CREATE TABLE outlet (
@@ -145,6 +150,7 @@ CREATE TABLE audit (
     detail      text NOT NULL DEFAULT '',
     PRIMARY KEY (operator_id, audit_id)
 );
+CREATE INDEX audit_of_object ON audit (operator_id, object, audit_id);
 
 GRANT SELECT, INSERT, UPDATE ON operator, staff, api_key, site, tariff, terminal, claim_code, appliance, outlet, customer TO coinslot_app;
 GRANT SELECT, INSERT ON tariff_version, audit TO coinslot_app;

@@ -1,0 +1,57 @@
+"""Tariffs: what use costs, promised before it starts and worked out exactly after it ends.
+
+Owns: the tariff file, the quote frozen at authorization, the charge and how it came about, and the
+limits that keep the charge within a hold.
+Does not decide: who may start, whose money it is, which usage is believed, or where counters live.
+Invariants: no I/O, no clock, never a float; a charge is rounded once, half up, at its end; a charge
+never falls when usage grows; at all limits together the charge is within the hold; no metered use,
+no charge.
+"""
+
+from coinslot.tariffs.limiting import HoldTooSmall, limits
+from coinslot.tariffs.local_time import Scope, ScopeKind
+from coinslot.tariffs.model import Band, Counting, Cumulative, Rate, Season, Tariff, TariffError, Tier
+from coinslot.tariffs.parsing import dump_tariff, parse_tariff
+from coinslot.tariffs.quoting import (
+    Context,
+    Quote,
+    QuoteError,
+    QuoteRate,
+    QuoteTier,
+    decode_quote,
+    encode_quote,
+    make_quote,
+    scopes,
+)
+from coinslot.tariffs.rating import Charge, ChargeLine, LineKind, free_used, rate
+
+__all__ = [
+    "Band",
+    "Charge",
+    "ChargeLine",
+    "Context",
+    "Counting",
+    "Cumulative",
+    "HoldTooSmall",
+    "LineKind",
+    "Quote",
+    "QuoteError",
+    "QuoteRate",
+    "QuoteTier",
+    "Rate",
+    "Scope",
+    "ScopeKind",
+    "Season",
+    "Tariff",
+    "TariffError",
+    "Tier",
+    "decode_quote",
+    "dump_tariff",
+    "encode_quote",
+    "free_used",
+    "limits",
+    "make_quote",
+    "parse_tariff",
+    "rate",
+    "scopes",
+]

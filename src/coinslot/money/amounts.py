@@ -43,7 +43,7 @@ def exponent(currency: str) -> int:
 
 
 def parse_amount(text: str, currency: str, *, allow_negative: bool = False) -> int:
-    """"5.00" in CNY is 500. Plain decimal digits only, and nothing is ever rounded.
+    """Read "5.00" in CNY as 500. Plain decimal digits only, and nothing is ever rounded.
 
     MoneyError on an empty text, NaN, infinities, exponents, signs other than an allowed minus,
     separators, white space, digits finer than the minor unit, and amounts beyond 64 bits.

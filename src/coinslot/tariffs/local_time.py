@@ -31,11 +31,11 @@ class Scope(Struct, frozen=True):
     kind: ScopeKind
     register: Register
     key: str
-    """"2026-11-22", "2026" or "2026/winter": the site's local time, by the start of the season."""
+    """Such as "2026-11-22", "2026" or "2026/winter": the site's local time, by the start of the season."""
 
 
 def minute(text: str) -> int:
-    """"22:30" as minutes after midnight; "24:00" is the end of the day."""
+    """Read "22:30" as minutes after midnight; "24:00" is the end of the day."""
     return int(text[:2]) * 60 + int(text[3:])
 
 

@@ -1,0 +1,1 @@
+"""What several tests need: engines to talk to, and small helpers."""

@@ -67,6 +67,20 @@ async def make_customers(
     return made
 
 
+async def oldest_named(
+    connection: Connection, operator_id: OperatorId, names: Sequence[str]
+) -> list[CustomerId]:
+    """The first customer of each of these exact names, in the order of `names`; absent ones left out."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (name) name, customer_id FROM customer WHERE operator_id = $1 AND name = ANY ($2)"
+        " ORDER BY name, created_at, customer_id",
+        operator_id,
+        list(names),
+    )
+    found = {row["name"]: CustomerId(row["customer_id"]) for row in rows}
+    return [found[name] for name in names if name in found]
+
+
 async def list_customers(
     connection: Connection, operator_id: OperatorId, *, limit: int = 1000
 ) -> list[Customer]:

@@ -20,7 +20,13 @@ MAX_TARIFF_BYTES = 65_536
 
 _decoder = msgspec.json.Decoder(Tariff)
 _encoder = msgspec.json.Encoder()
-_PLACE = re.compile(r"(.*) - at `(?:key in )?\$\.?(.*)`", re.DOTALL)
+_PLACE = re.compile(r"(.*) - at `(?:key` in `)?\$\.?(.*)`", re.DOTALL)
+_FORMS = {
+    "price": 'must be a plain decimal text of at most six places, such as "0.045"',
+    "from": 'must be a time such as "22:00" in a band, a day such as "11-15" in a season',
+    "to": 'must be a time such as "22:00" in a band, a day such as "11-15" in a season',
+}
+"""What to write instead, where the decoder would show an operator a regular expression."""
 
 
 def parse_tariff(data: bytes | str) -> Tariff:
@@ -30,9 +36,7 @@ def parse_tariff(data: bytes | str) -> Tariff:
     try:
         tariff = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        match = _PLACE.fullmatch(str(error))
-        place, reason = (match.group(2), match.group(1)) if match else ("tariff", str(error))
-        raise TariffError(place or "tariff", reason) from None
+        raise _explained(str(error)) from None
     check_tariff(tariff)
     return tariff
 
@@ -57,6 +61,14 @@ def check_tariff(tariff: Tariff) -> None:
     if not minor["start_fee"] and not minor["minimum"] and not any(Fraction(price) for price in prices):
         raise TariffError("rates", "use would be free: there is no price, no start fee and no minimum")
     _check_holds(tariff, minor["minimum_start"])
+
+
+def _explained(message: str) -> TariffError:
+    match = _PLACE.fullmatch(message)
+    if match is None:
+        return TariffError("tariff", message)
+    reason, place = match.groups()
+    return TariffError(place or "tariff", _FORMS.get(place.rpartition(".")[2], reason))
 
 
 def _check_amounts(tariff: Tariff) -> dict[str, int]:

@@ -51,7 +51,7 @@ class PostgresProgram:
 
 
 def find_postgres(folder: Path | None = None) -> PostgresProgram:
-    """PostgreSQL's programs: in `folder`, in COINSLOT_POSTGRES_BIN, or in the package. BinaryMissing otherwise."""
+    """PostgreSQL's programs: in `folder`, COINSLOT_POSTGRES_BIN, or the package. BinaryMissing otherwise."""
     override = folder or _from_environment(POSTGRES_VARIABLE)
     remedy = _INSTALL.format(variable=POSTGRES_VARIABLE, what="a folder that holds `postgres` and `initdb`")
     if override is None:

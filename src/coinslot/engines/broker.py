@@ -15,7 +15,7 @@ import msgspec
 import nkeys
 
 from coinslot.engines.binaries import find_nats
-from coinslot.engines.children import StopPlan, spawn
+from coinslot.engines.children import Child, StopPlan, spawn
 from coinslot.engines.engine import Engine, Progress, free_port, silent
 from coinslot.engines.identity import Identity, engine_identity, first_closed_folder
 
@@ -75,10 +75,10 @@ class ListenerTls:
 
 
 class EmbeddedBroker(Engine):
-    """A NATS server below `folder`, on loopback, its ports chosen at the first start and kept while they are free.
+    """A NATS server below `folder`, on loopback; its ports are chosen once and kept while they are free.
 
-    `mqtt_host` is where terminals connect; `tls` secures that listener. `program` is a nats-server; without it
-    COINSLOT_NATS_BIN, then the package, then PATH.
+    `mqtt_host` is where terminals connect; `tls` secures that listener. `program` is a nats-server;
+    without it COINSLOT_NATS_BIN, then the package, then PATH.
     """
 
     name = "nats"
@@ -118,8 +118,7 @@ class EmbeddedBroker(Engine):
             mqtt_port=made.mqtt_port,
         )
 
-    def launch(self) -> None:
-        """Write the configuration and fork the server."""
+    def _spawn(self) -> Child:
         store = self._folder.path / "store"
         identity = engine_identity(store)
         self._folder.claim(identity)
@@ -132,7 +131,7 @@ class EmbeddedBroker(Engine):
             _CONFIG, configuration(self.access, store=store, tls=tls, mqtt_host=self._mqtt_host), identity
         )
         self._progress("starting NATS")
-        self._child = spawn(
+        return spawn(
             [program, "-c", config],
             name=self.name,
             plan=_STOP,
@@ -142,19 +141,15 @@ class EmbeddedBroker(Engine):
             keep_open=[self._folder.lock_descriptor],
         )
 
-    def is_ready(self) -> bool:
+    def _is_ready(self) -> bool:
         """Ready when it greets NATS clients and its MQTT listener, which opens last, takes connections."""
         if not self.running or self._secrets is None:
             return False
         mqtt_host = _LOOPBACK if self._mqtt_host == "0.0.0.0" else self._mqtt_host
         return _greets(_LOOPBACK, self._secrets.nats_port) and _listens(mqtt_host, self._secrets.mqtt_port)
 
-    def relaunch_after_failure(self, log_tail: str) -> bool:
-        """Somebody took one of our ports between the look and the start: choose again."""
-        if "address already in use" not in log_tail:
-            return False
-        self.launch()
-        return True
+    def _passes(self, words: str) -> bool:
+        return "address already in use" in words  # somebody took a port between our look and its bind
 
     def _keep_secrets(self) -> _Secrets:
         kept = self._secrets
@@ -185,7 +180,7 @@ class EmbeddedBroker(Engine):
         if self._tls is None:
             return None
         copies = [
-            self._folder.write_secret(name, source.read_text(encoding="ascii"), identity)
+            self._folder.write_secret(name, source.read_text(encoding="utf-8"), identity)
             for name, source in (("mqtt.crt", self._tls.cert), ("mqtt.key", self._tls.key))
         ]
         return ListenerTls(*copies)
@@ -211,8 +206,11 @@ def public_key_of(seed: str) -> str:
 
 
 def configuration(access: BrokerAccess, *, store: Path, tls: ListenerTls | None, mqtt_host: str) -> str:
-    """The broker's configuration file. A terminal's message is at most 4 KiB, so anything near 64 KiB is no
-    message of ours. Every user of our own may come by the NATS protocol only: terminals alone come by MQTT."""
+    """The broker's configuration file.
+
+    A terminal's message is at most 4 KiB, so anything near 64 KiB is none of ours. Every user of our own
+    may come by the NATS protocol only: terminals alone come by MQTT.
+    """
     own = 'allowed_connection_types: ["STANDARD"]'
     secure = f"\n  tls {{ cert_file: {_quoted(tls.cert)}, key_file: {_quoted(tls.key)} }}" if tls else ""
     return f"""\

@@ -135,12 +135,11 @@ def spawn(
     return Child(process, plan, name)
 
 
-def tail(log: Path, lines: int = 8) -> str:
-    """The last lines of a child's log, for an error's text; empty when there is none."""
+def tail(log: Path, begin: int = 0, *, lines: int = 8) -> str:
+    """The last lines of a child's log after byte `begin`, for an error's text; empty when there is none."""
     try:
         with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 8192))
+            file.seek(max(begin, file.seek(0, os.SEEK_END) - 8192))
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""

@@ -33,8 +33,9 @@ async def open_pool(
 ) -> Pool:
     """A pool whose every connection acts as `coinslot_app`, in UTC. DatabaseUnreachable when there is none.
 
-    Nothing resets a connection when it comes back to the pool, apart from a rollback: a reset costs a round trip on
-    every use, and no code of ours changes a session's settings. What must differ for one transaction is SET LOCAL.
+    Nothing resets a connection when it comes back to the pool, apart from a rollback: a reset costs a
+    round trip on every use, and no code of ours changes a session's settings. What must differ for one
+    transaction is SET LOCAL.
     """
     try:
         return await asyncpg.create_pool(
@@ -60,7 +61,7 @@ async def connect_login(url: str, *, application_name: str = "coinslot admin") -
 
 
 async def ensure_database(url: str) -> bool:
-    """Create the database that the URL names if it is missing; True if it was. The URL's user must be allowed to."""
+    """Create the database that the URL names if it is missing; True if it was."""
     try:
         connection = await _connect(url, {})
     except DatabaseUnreachable as error:

@@ -14,6 +14,9 @@ from coinslot.engines.children import Child, tail
 from coinslot.engines.errors import StartFailed
 from coinslot.engines.folder import EngineFolder
 
+_POLL_S = 0.01
+_PAUSE_S = 0.05  # before a second try: what is in the way needs about this long to go
+
 Progress = Callable[[str], None]
 """Told, in one plain line, what is being waited for."""
 
@@ -36,6 +39,7 @@ class Engine(ABC):
         self._folder = EngineFolder(folder)
         self._progress = progress
         self._child: Child | None = None
+        self._log_begin = 0
 
     @property
     def pid(self) -> int:
@@ -58,9 +62,11 @@ class Engine(ABC):
         """Start the child and wait until it takes connections. EngineError when that cannot be."""
         if self.running:
             return self
+        deadline = time.monotonic() + self.ready_s
         try:
             self.launch()
-            self.await_ready()
+            while not self.wait_ready(deadline):
+                self.launch()
         except BaseException:
             self.stop()
             raise
@@ -84,40 +90,42 @@ class Engine(ABC):
         self.start()
         return True
 
-    @abstractmethod
     def launch(self) -> None:
         """Fork the child, which is quick, and do not wait for it. Main thread only."""
+        self._log_begin = self.log.stat().st_size if self.log.exists() else 0
+        self._child = self._spawn()
+
+    def wait_ready(self, deadline: float) -> bool:
+        """Wait until the child takes connections; any thread may.
+
+        False when it ended for a cause that passes, so that it should be launched again. StartFailed, with
+        its last words, when it ended otherwise or `deadline` (time.monotonic's seconds) has come.
+        """
+        while not self._is_ready():
+            child = self._child
+            ended = child is None or not child.running
+            late = time.monotonic() > deadline
+            words = tail(self.log, self._log_begin) if ended or late else ""
+            if ended and not late and self._passes(words):
+                time.sleep(_PAUSE_S)
+                return False
+            if ended or late:
+                how = f"ended (exit code {child.exit_code})" if ended and child else "was not ready in time"
+                raise StartFailed(f"{self.name} {how}:\n{words}", f"The whole log is {self.log}.")
+            time.sleep(_POLL_S)
+        return True
 
     @abstractmethod
-    def is_ready(self) -> bool:
+    def _spawn(self) -> Child:
+        """Prepare the folder and fork the child."""
+
+    @abstractmethod
+    def _is_ready(self) -> bool:
         """Whether the child takes connections."""
 
-    def relaunch_after_failure(self, log_tail: str) -> bool:
-        """Whether a child that ended before it was ready has been launched again, for a cause that passes."""
-        return False
-
-    def await_ready(self) -> None:
-        """Wait until the child takes connections. StartFailed, with its last words, if it ends or is too slow."""
-        deadline = time.monotonic() + self.ready_s
-        while not self.is_ready():
-            child = self._child
-            if child is None or not child.running:
-                words = tail(self.log)
-                if time.monotonic() < deadline and self.relaunch_after_failure(words):
-                    time.sleep(0.05)
-                    continue
-                code = None if child is None else child.exit_code
-                raise StartFailed(
-                    f"{self.name} ended while starting (exit code {code}):\n{words}", self._remedy()
-                )
-            if time.monotonic() > deadline:
-                raise StartFailed(
-                    f"{self.name} was not ready after {self.ready_s:.0f} s:\n{tail(self.log)}", self._remedy()
-                )
-            time.sleep(0.01)
-
-    def _remedy(self) -> str:
-        return f"The whole log is {self.log}."
+    @abstractmethod
+    def _passes(self, words: str) -> bool:
+        """Whether what a child said before it ended names a cause that passes by itself."""
 
     def _end_child(self) -> None:
         if self._child is not None:

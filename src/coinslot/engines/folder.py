@@ -44,14 +44,15 @@ class EngineFolder:
         closed = first_closed_folder(self.path, identity)
         if closed is not None:
             raise FolderError(
-                f"{self.path} cannot be used: {identity.name}, as whom the engines run, may not pass through {closed}",
+                f"{self.path} cannot be used: the engines run as {identity.name}, "
+                f"who may not pass through {closed}",
                 "Choose a data folder outside it, such as /var/lib/coinslot (COINSLOT_DATA_DIR), "
                 "or run coinslot as an ordinary user.",
             )
         self._lock = self._take_lock()
 
     def private(self, name: str, identity: Identity) -> Path:
-        """A folder below this one that only the child (and root) can enter. FolderError if it is a stranger's."""
+        """A folder below this one that only the child can enter. FolderError if it is a stranger's."""
         path = self.path / name
         if path.is_symlink():
             raise FolderError(f"{path} is a symbolic link", "Remove it, or choose another data folder.")
@@ -119,7 +120,7 @@ class EngineFolder:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                owner = path.read_text(encoding="ascii").strip()
+                owner = path.read_text(encoding="utf-8").strip()
                 # A dead owner's child may need a moment to end; a living owner keeps the folder.
                 if _alive(owner) or time.monotonic() > deadline:
                     os.close(descriptor)

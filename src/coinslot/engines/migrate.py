@@ -23,7 +23,11 @@ _LOCK = 0x636F696E736C6F74  # "coinslot": one migrator at a time in one database
 
 _ROLES = f"""
 DO $roles$
-DECLARE wanted text;
+DECLARE
+    wanted text;
+    -- Since 16 a role's maker is its member without being allowed to act as it.
+    privilege text := CASE WHEN current_setting('server_version_num')::int >= 160000
+                           THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['{OWNER_ROLE}', '{APP_ROLE}'] LOOP
         -- Roles belong to the whole cluster: another database may be migrating at this moment.
@@ -33,8 +37,7 @@ BEGIN
             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
             END;
         END IF;
-        IF NOT pg_has_role(current_user, wanted,
-                CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
+        IF NOT pg_has_role(current_user, wanted, privilege) THEN
             EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
         END IF;
     END LOOP;
@@ -104,8 +107,11 @@ def load(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
 
 
 def pending(applied: Sequence[Applied], known: Sequence[Migration]) -> tuple[Migration, ...]:
-    """What is still to be done. MigrationError when the schema is newer than this program, when an applied file
-    was changed, or when a file was slipped in below an applied one."""
+    """What is still to be done.
+
+    MigrationError when the schema is newer than this program, when an applied file was changed, or when a
+    file was slipped in below an applied one.
+    """
     by_version = {migration.version: migration for migration in known}
     for row in applied:
         ours = by_version.get(row.version)
@@ -192,7 +198,8 @@ async def _ensure_roles(connection: Connection) -> None:
             raise MigrationError(
                 f"this database user may not set up the roles: {error}",
                 f"As an administrator: CREATE ROLE {OWNER_ROLE} NOLOGIN; CREATE ROLE {APP_ROLE} NOLOGIN; "
-                f"GRANT {OWNER_ROLE}, {APP_ROLE} TO this user; GRANT CREATE, USAGE ON SCHEMA public TO {OWNER_ROLE};",
+                f"GRANT {OWNER_ROLE}, {APP_ROLE} TO this user; "
+                f"GRANT CREATE, USAGE ON SCHEMA public TO {OWNER_ROLE};",
             ) from error
         except asyncpg.InternalServerError:
             # "tuple concurrently updated": another database's migrator granted the same role just now.

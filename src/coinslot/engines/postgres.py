@@ -11,17 +11,17 @@ from pathlib import Path
 from urllib.parse import quote
 
 from coinslot.engines.binaries import PostgresProgram, find_postgres
-from coinslot.engines.children import StopPlan, spawn, tail
+from coinslot.engines.children import Child, StopPlan, spawn, tail
 from coinslot.engines.engine import Engine, Progress, free_port, silent
 from coinslot.engines.errors import FolderBusy, FolderError, StartFailed
 from coinslot.engines.identity import Identity, engine_identity, first_closed_folder
 from coinslot.engines.sockets import socket_folder
 
 SUPERUSER = "coinslot_admin"
-_SOCKET_PORT = 5432  # only a part of the socket's file name
+_SOCKET_PORT = 5432  # without TCP it is only a part of the socket's file name
 _PASSWORD = "superuser.password"
 _INITDB_S = 60.0
-# SIGINT is PostgreSQL's "fast" stop: sessions are cut, a checkpoint is written. SIGQUIT leaves recovery to do.
+# SIGINT is PostgreSQL's "fast" stop: sessions are cut, a checkpoint is written. SIGQUIT leaves recovery.
 _STOP = StopPlan(polite=signal.SIGINT, polite_s=30.0, firm=signal.SIGQUIT, firm_s=5.0)
 
 SETTINGS: Mapping[str, str] = {
@@ -47,8 +47,8 @@ SETTINGS: Mapping[str, str] = {
 class EmbeddedPostgres(Engine):
     """A PostgreSQL cluster below `folder`, reached by a Unix socket and, if `tcp_port` is given, on loopback.
 
-    `tcp_port` 0 means any free one, kept for later starts. `settings` go over SETTINGS. `binaries` is a folder
-    that holds `postgres` and `initdb`; without it COINSLOT_POSTGRES_BIN, then the package, is used.
+    `tcp_port` 0 means any free one, kept for later starts. `settings` go over SETTINGS. `binaries` is a
+    folder that holds `postgres` and `initdb`; without it COINSLOT_POSTGRES_BIN, then the package, is used.
     """
 
     name = "postgres"
@@ -67,7 +67,6 @@ class EmbeddedPostgres(Engine):
         self._wanted_port = tcp_port
         self._settings = {**SETTINGS, **(settings or {})}
         self._password = ""
-        self._program: PostgresProgram | None = None
         self.socket_folder = Path()
         self.tcp_port: int | None = None
         self.initialised = False
@@ -82,7 +81,7 @@ class EmbeddedPostgres(Engine):
         """A URL with the superuser's password; for `migrate` and `open_pool`, never for a log."""
         return (
             f"postgresql://{SUPERUSER}:{self._password}@/{quote(database)}"
-            f"?host={quote(str(self.socket_folder), safe='')}&port={_SOCKET_PORT}"
+            f"?host={quote(str(self.socket_folder), safe='')}&port={self._port}"
         )
 
     def tcp_url(self, database: str = "coinslot") -> str:
@@ -91,23 +90,30 @@ class EmbeddedPostgres(Engine):
             raise RuntimeError("PostgreSQL listens on its socket only")
         return f"postgresql://{SUPERUSER}:{self._password}@127.0.0.1:{self.tcp_port}/{quote(database)}"
 
-    def launch(self) -> None:
-        """Fork the server, after `initdb` when there is no cluster yet."""
+    @property
+    def _port(self) -> int:
+        return _SOCKET_PORT if self.tcp_port is None else self.tcp_port
+
+    def _spawn(self) -> Child:
         identity = engine_identity(self.cluster)
         self._folder.claim(identity)
         program = self._reachable_program(identity)
-        self._program = program
         self._password = self._superuser_password()
         self._folder.write_secret(_PASSWORD, self._password)
         if not self.cluster.exists():
+            if identity.name == str(identity.uid):
+                raise FolderError(
+                    f"user {identity.uid} has no name on this system, and PostgreSQL's initdb needs one",
+                    "Add the user to /etc/passwd, or use a PostgreSQL elsewhere with COINSLOT_DATABASE_URL.",
+                )
             self._initialise(program, identity)
         cluster = self._folder.private("cluster", identity)
         self._check_version(program)
         self._drop_stale_pid_file()
-        self.socket_folder = socket_folder(self._folder, identity, _SOCKET_PORT)
         self._choose_port()
+        self.socket_folder = socket_folder(self._folder, identity)
         self._progress("starting PostgreSQL")
-        self._child = spawn(
+        return spawn(
             [program.postgres, "-D", cluster, *self._arguments()],
             name=self.name,
             plan=_STOP,
@@ -117,7 +123,7 @@ class EmbeddedPostgres(Engine):
             keep_open=[self._folder.lock_descriptor],
         )
 
-    def is_ready(self) -> bool:
+    def _is_ready(self) -> bool:
         """PostgreSQL's own word for it: the last line of postmaster.pid, which pg_ctl reads too."""
         child = self._child
         if child is None or not child.running:
@@ -128,19 +134,17 @@ class EmbeddedPostgres(Engine):
             return False
         return len(lines) >= 8 and lines[0].strip() == str(child.pid) and lines[7].strip() == "ready"
 
-    def relaunch_after_failure(self, log_tail: str) -> bool:
-        """The sessions of a server that was killed need a moment to notice and let go of its memory."""
-        if not any(
-            word in log_tail for word in ("pre-existing shared memory", "postmaster.pid", "could not bind")
-        ):
-            return False
-        self.launch()
-        return True
+    def _passes(self, words: str) -> bool:
+        # The sessions of a server that was killed need a moment to notice and to let go of its memory;
+        # and a port may be taken between our look and its bind.
+        return any(
+            cause in words for cause in ("pre-existing shared memory", "postmaster.pid", "could not bind")
+        )
 
     def _arguments(self) -> list[str]:
         arguments = [
             *("-c", f"unix_socket_directories={self.socket_folder}"),
-            *("-c", f"port={_SOCKET_PORT if self.tcp_port is None else self.tcp_port}"),
+            *("-c", f"port={self._port}"),
             *("-c", f"listen_addresses={'' if self.tcp_port is None else '127.0.0.1'}"),
         ]
         for key, value in self._settings.items():
@@ -164,16 +168,11 @@ class EmbeddedPostgres(Engine):
             shutil.rmtree(draft)
         self._folder.private(draft.name, identity)
         password_file = self._folder.write_secret("initdb.password", self._password, identity)
-        locale = (
-            ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-            if program.major >= 17
-            else ["--locale=C"]
-        )
+        options = ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums", "--no-instructions"]
+        if program.major >= 17:  # case and order of all the world's letters, the same on every system
+            options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         child = spawn(
-            [
-                *(program.initdb, "-D", draft, "-U", SUPERUSER, "-E", "UTF8", *locale, "--data-checksums"),
-                *("--auth=scram-sha-256", f"--pwfile={password_file}", "--no-instructions"),
-            ],
+            [program.initdb, "-D", draft, "--auth=scram-sha-256", f"--pwfile={password_file}", *options],
             name="initdb",
             plan=StopPlan(polite=signal.SIGTERM, polite_s=5.0),
             identity=identity,
@@ -183,7 +182,7 @@ class EmbeddedPostgres(Engine):
         )
         try:
             if not child.wait(_INITDB_S) or child.exit_code != 0:
-                raise StartFailed(f"initdb failed:\n{tail(self.log)}", self._remedy())
+                raise StartFailed(f"initdb failed:\n{tail(self.log)}", f"The whole log is {self.log}.")
         finally:
             child.stop()
             password_file.unlink()
@@ -205,16 +204,16 @@ class EmbeddedPostgres(Engine):
         return program.moved_to(copy)
 
     def _check_version(self, program: PostgresProgram) -> None:
-        made_by = (self.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+        made_by = (self.cluster / "PG_VERSION").read_text(encoding="utf-8").strip()
         if made_by != str(program.major):
             raise FolderError(
-                f"{self.cluster} was made by PostgreSQL {made_by}, but {program.postgres} is {program.version}",
-                f"Point COINSLOT_POSTGRES_BIN at a PostgreSQL {made_by}, or move the data with pg_dump and restore.",
+                f"{self.cluster} was made by PostgreSQL {made_by}; {program.postgres} is {program.version}",
+                f"Point COINSLOT_POSTGRES_BIN at a PostgreSQL {made_by}, or move the data with pg_dump.",
             )
 
     def _drop_stale_pid_file(self) -> None:
-        """After a power cut the number in postmaster.pid may be another program's by now, and PostgreSQL would
-        refuse to start for ever. A server started here by hand, though, must be left alone."""
+        """Remove a postmaster.pid whose number is another program's by now, as after a power cut: PostgreSQL
+        would refuse to start for ever. A server started here by hand, though, must be left alone."""
         path = self.cluster / "postmaster.pid"
         try:
             pid = path.read_text(encoding="utf-8").split("\n", 1)[0].strip()
@@ -222,7 +221,7 @@ class EmbeddedPostgres(Engine):
         except OSError:
             return
         if where == self.cluster:
-            # Our own server, killed, may still be ending; a stranger will not, and await_ready gives up on it.
+            # Our own server, killed, may still be ending; a stranger's will not end at all.
             if self._child is None:
                 raise FolderBusy(
                     f"a PostgreSQL server that coinslot did not start runs on {self.cluster} (process {pid})",

@@ -15,18 +15,18 @@ from coinslot.engines.identity import Identity
 LONGEST_BYTES = 107
 
 
-def socket_folder(folder: EngineFolder, identity: Identity, port: int) -> Path:
-    """A folder of mode 0700, the child's own, short enough for a socket: in the engine's folder if it fits, else
-    below the system's temporary folder, under a name that is the same at every start.
+def socket_folder(folder: EngineFolder, identity: Identity) -> Path:
+    """A folder of mode 0700, the child's own, short enough for a socket: in the engine's folder if it fits,
+    else below the system's temporary folder, under a name that is the same at every start.
 
     FolderError if somebody else has made a folder of that name there.
     """
     inside = folder.path / "socket"
-    if _fits(inside, port):
+    if _fits(inside):
         return folder.private("socket", identity)
     digest = hashlib.sha256(os.fsencode(folder.path)).hexdigest()[:16]
     outside = Path(tempfile.gettempdir()) / f"coinslot-{identity.uid}-{digest}"
-    if not _fits(outside, port):
+    if not _fits(outside):
         outside = Path("/tmp") / outside.name
     try:
         outside.mkdir(mode=0o700)
@@ -41,5 +41,5 @@ def socket_folder(folder: EngineFolder, identity: Identity, port: int) -> Path:
     return outside
 
 
-def _fits(folder: Path, port: int) -> bool:
-    return len(os.fsencode(folder / f".s.PGSQL.{port}.lock")) <= LONGEST_BYTES
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder / ".s.PGSQL.65535.lock")) <= LONGEST_BYTES

@@ -20,7 +20,8 @@ SessionId = NewType("SessionId", str)
 CommandId = NewType("CommandId", str)
 Epoch = NewType("Epoch", str)
 
-ID_PATTERN = r"^[A-Za-z0-9_-]{1,40}$"
+ID_PATTERN = r"^[A-Za-z0-9_-]{1,40}$(?!\n)"
+"""`$(?!\n)`: Python's `$` alone also matches before a line feed at the end; JSON Schema's does not."""
 Id: TypeAlias = Annotated[str, Meta(pattern=ID_PATTERN)]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u to misread

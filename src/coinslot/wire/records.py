@@ -19,7 +19,7 @@ Outlet: TypeAlias = Annotated[int, Meta(ge=0, le=255)]
 Milliseconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Measure: TypeAlias = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 """One sensor value; the unit is in the sensor's name (`tds_ppm`, `water_decic`)."""
-SensorName: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+SensorName: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$(?!\n)")]
 
 
 class StopReason(StrEnum):

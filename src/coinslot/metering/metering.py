@@ -75,7 +75,7 @@ def _move(track: Track, value: int, reading: Reading, spec: RegisterSpec) -> tup
     if track.from_zero:
         return _placed(value, reading), (*doubts, Doubt.MISSING_START)
     # The track stays at the last plausible reading, in case this one was only a glitch.
-    return replace(track, jump=_jump(value, reading)), (*doubts, Doubt.IMPOSSIBLE_RATE)
+    return replace(track, jump=_jump(track, value, reading)), (*doubts, Doubt.IMPOSSIBLE_RATE)
 
 
 def _after_jump(
@@ -86,19 +86,14 @@ def _after_jump(
     Counting from the old place would charge the whole step as soon as enough time had passed to make it
     look slow.
     """
-    there = Track(
-        value=jump.value,
-        boot=jump.boot,
-        ticks_ms=jump.ticks_ms,
-        usage=track.usage,
-        since_ms=jump.ticks_ms,
-        since_usage=track.usage,
-    )
+    there = replace(track, value=jump.value, boot=jump.boot, ticks_ms=jump.ticks_ms, jump=None)
+    if jump.boot != track.boot:
+        there = replace(there, since_ms=jump.ticks_ms, since_usage=track.usage)
     room, doubts = _room(there, reading, spec)
     step = value - jump.value
     if step <= room:
         return _counted(there, value, step, reading), doubts
-    return replace(track, jump=_jump(value, reading)), (*doubts, Doubt.IMPOSSIBLE_RATE)
+    return replace(track, jump=_jump(track, value, reading)), (*doubts, Doubt.IMPOSSIBLE_RATE)
 
 
 def _room(track: Track, reading: Reading, spec: RegisterSpec) -> tuple[int, tuple[Doubt, ...]]:
@@ -132,8 +127,7 @@ def _counted(track: Track, value: int, step: int, reading: Reading) -> Track:
     if reading.boot > track.boot:
         # Nothing is known of the time before this boot's first reading: the run is counted from here.
         return replace(_placed(value, reading), usage=usage, since_usage=usage, from_zero=from_zero)
-    # Time does not go back, even when ticks do: it would make room for the same seconds twice.
-    ticks_ms = max(track.ticks_ms, reading.ticks_ms) if reading.boot == track.boot else track.ticks_ms
+    _, ticks_ms = _latest(track, reading)
     return replace(track, value=value, ticks_ms=ticks_ms, usage=usage, from_zero=from_zero, jump=None)
 
 
@@ -142,5 +136,10 @@ def _placed(value: int, reading: Reading) -> Track:
     return Track(value=value, boot=reading.boot, ticks_ms=reading.ticks_ms, since_ms=reading.ticks_ms)
 
 
-def _jump(value: int, reading: Reading) -> Jump:
-    return Jump(value, reading.boot, reading.ticks_ms)
+def _jump(track: Track, value: int, reading: Reading) -> Jump:
+    return Jump(value, *_latest(track, reading))
+
+
+def _latest(track: Track, reading: Reading) -> tuple[int, int]:
+    """Boot and ticks. Time does not go back, even when ticks do: the same seconds would count twice."""
+    return max((track.boot, track.ticks_ms), (reading.boot, reading.ticks_ms))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_no_recorded_shower_is_cut_by_the_idle_time_or_the_hold(showers: list[di
     found = limits(QUOTES["shower-litre"], QUOTES["shower-litre"].hold_minor)
     for flow in showers:
         seconds = sorted(flow)
-        pauses = [later - sooner for sooner, later in zip(seconds, seconds[1:], strict=False)]
+        pauses = [later - sooner for sooner, later in pairwise(seconds)]
         assert max(pauses, default=0) < SHOWER_IDLE_S == found.idle_s
         assert sum(flow.values()) <= found.ml
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -53,7 +54,7 @@ def tiers(*ends: int | None) -> dict[str, object]:
         ([tiers(0, None)], {}, "rates[0].tiers[0].up_to", ">= 1"),
         ([bands(DAY)], {}, "rates[0].bands", "no band covers 00:00"),
         ([bands(DAY, NIGHT | {"to": "06:59"})], {}, "rates[0].bands", "no band covers 06:59"),
-        ([bands(DAY, NIGHT | {"to": "07:01"})], {}, "rates[0].bands[1]", "overlaps rates[0].bands[0] at 07:00"),
+        ([bands(DAY, NIGHT | {"to": "07:01"})], {}, "rates[0].bands[1]", "rates[0].bands[0] at 07:00"),
         ([bands(DAY | {"from": "24:00"}, NIGHT)], {}, "rates[0].bands[0].from", "24:00"),
         ([bands(DAY | {"from": "25:00"}, NIGHT)], {}, "rates[0].bands[0].from", "a time such as"),
         ([bands({"from": "00:00", "to": "24:00"})], {}, "rates[0].bands[0]", "exactly one"),
@@ -89,10 +90,9 @@ def tiers(*ends: int | None) -> dict[str, object]:
 def test_a_mistake_is_refused_where_it_stands(
     rates: list[object], fields: dict[str, object], field: str, reason: str
 ) -> None:
-    with pytest.raises(TariffError, match=".") as caught:
+    with pytest.raises(TariffError, match=re.escape(reason)) as caught:
         tariff_of(*rates, **fields)
     assert caught.value.field == field, caught.value
-    assert reason in caught.value.reason, caught.value
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""`coinslot terminal`: run the agent of one appliance."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from coinslot.terminal import config as files
+from coinslot.terminal import identity as identities
+from coinslot.terminal.agent import Agent
+from coinslot.terminal.clock import BUILD_MS, RealClock
+from coinslot.terminal.events import KeyPressed, StopKey
+from coinslot.terminal.journal import FileJournal
+from coinslot.terminal.mqtt import Account, MakeTls, MqttConnection
+from coinslot.terminal.rating import QuoteRater
+from coinslot.terminal.settings import Language
+from coinslot.terminal.simulated import Model, SimulatedAppliance
+from coinslot.terminal.trust import moment_ms, tls_context
+from coinslot.terminal.watchdog import Watchdog
+from coinslot.wire.ids import TerminalId
+
+EXAMPLE = """\
+example:
+  coinslot terminal --claim 7KQ2-M4XR --server https://pay.example.org --simulated shower
+  coinslot terminal --config /etc/coinslot/terminal.toml
+
+The first line claims the terminal once and runs it; afterwards only the second is needed.
+On a simulated appliance, type digits and # for the keypad, or s for the stop key, then Enter.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
+        prog="coinslot terminal",
+        description="The agent inside one appliance: valve, meter, display, journal, link.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML")
+    made.add_argument("--journal", type=Path, metavar="DIR", help="where journal and identity are kept")
+    made.add_argument("--simulated", type=Model, choices=list(Model), help="a simulated appliance")
+    made.add_argument("--language", type=Language, choices=list(Language), help="of the display")
+    made.add_argument("--claim", metavar="CODE", help="claim this terminal with a one-time code")
+    made.add_argument("--server", metavar="URL", help="the server to claim it at")
+    made.add_argument("--verbose", action="store_true", help="say more")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until a signal; the exit status."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if arguments.verbose else logging.WARNING, format="%(levelname)s %(message)s"
+    )
+    try:
+        config = _config(arguments)
+        directory = Path(config.journal).expanduser()
+        identity = _identity(arguments, directory)
+        asyncio.run(_run(config, directory, identity))
+    except (files.ConfigError, identities.IdentityError) as error:
+        print(f"coinslot terminal: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _config(arguments: argparse.Namespace) -> files.FileConfig:
+    config = files.load(arguments.config)
+    if arguments.journal is not None:
+        config = replace(config, journal=str(arguments.journal))
+    if arguments.simulated is not None:
+        config = replace(config, simulated=arguments.simulated, hardware="")
+    if arguments.language is not None:
+        config = replace(config, language=arguments.language)
+    return config
+
+
+def _identity(arguments: argparse.Namespace, directory: Path) -> identities.Identity:
+    path = directory / "identity.json"
+    if arguments.claim is None:
+        return identities.load(path)
+    if path.exists():
+        raise identities.IdentityError(
+            f"this terminal is claimed already ({path}).\n"
+            "Run it without --claim, or move that file away to give it a new identity."
+        )
+    if arguments.server is None:
+        raise identities.IdentityError("--claim needs --server, the address of your coinslot server")
+    identity = identities.claim(arguments.server, arguments.claim)
+    identities.save(path, identity)
+    print(f"claimed as {identity.terminal_id}", flush=True)
+    return identity
+
+
+async def _run(config: files.FileConfig, directory: Path, identity: identities.Identity) -> None:
+    clock = RealClock()
+    settings = files.settings(config, identity.terminal_id)
+    hardware = files.hardware(config, settings, clock)
+    account = Account(
+        terminal=TerminalId(identity.terminal_id),
+        secret=identity.secret,
+        host=identity.mqtt_host,
+        port=identity.mqtt_port,
+    )
+    agents: list[Agent] = []
+    connection = MqttConnection(account, _tls(directory, identity, clock, agents))
+    agent = Agent(settings, hardware, FileJournal(directory), connection, clock, QuoteRater())
+    agents.append(agent)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, agent.stop)
+    if isinstance(hardware, SimulatedAppliance):
+        _show_and_type(loop, hardware)
+    with Watchdog(agent):
+        await agent.run()
+
+
+def _tls(
+    directory: Path, identity: identities.Identity, clock: RealClock, agents: list[Agent]
+) -> MakeTls | None:
+    if identity.ca is None and not identity.tls:
+        return None
+    ca = None
+    if identity.ca is not None:
+        ca = directory / "ca.pem"
+        ca.write_text(identity.ca, encoding="ascii")
+
+    def make() -> ssl.SSLContext:
+        last_known_ms = agents[0].core.kept.wall_ms if agents else 0
+        return tls_context(ca, moment_ms(clock.wall_ms(), BUILD_MS, last_known_ms))
+
+    return make
+
+
+def _show_and_type(loop: asyncio.AbstractEventLoop, hardware: SimulatedAppliance) -> None:
+    """The simulated display on standard output, its keys on standard input."""
+    for number, outlet in hardware.simulated.items():
+
+        def shown(lines: tuple[str, str], qr: str | None, number: int = number) -> None:
+            print(f"[{number}] {lines[0]} | {lines[1]}{f' | {qr}' if qr else ''}", flush=True)
+
+        outlet.shown = shown
+    if not sys.stdin.isatty():
+        return
+
+    def typed() -> None:
+        line = sys.stdin.readline()
+        if not line:
+            loop.remove_reader(sys.stdin)
+        for key in line.strip():
+            hardware.press(StopKey(0) if key == "s" else KeyPressed(0, key))
+
+    loop.add_reader(sys.stdin, typed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,82 @@
+"""The one configuration file of a terminal, in TOML; every key may be left out."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+from coinslot.terminal.clock import Clock
+from coinslot.terminal.ports import Hardware
+from coinslot.terminal.settings import MIB, Language, OutletSettings, Settings
+from coinslot.terminal.simulated import Model, settings_for, simulate
+
+
+class ConfigError(Exception):
+    """The file cannot be used; the text names the key and what to do."""
+
+
+class FileConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the file may say."""
+
+    journal: str = "~/.local/state/coinslot/terminal"
+    """The directory of the journal and the identity; on a disk that keeps what was synced."""
+    language: Language = Language.ZH
+    simulated: Model = Model.DISPENSER
+    hardware: str = ""
+    """`package.module:function`, called with (settings, clock), returns the appliance's Hardware; empty
+    for a simulated one."""
+    journal_bytes: Annotated[int, Meta(ge=64 * 1024, le=1024 * MIB)] = 4 * MIB
+    firmware: Annotated[str, Meta(max_length=64)] = "coinslot-agent"
+    outlets: tuple[OutletSettings, ...] = ()
+    seed: int = 0
+    """Of the simulated appliance."""
+
+
+def load(path: Path | None) -> FileConfig:
+    """The file's settings, or the defaults. ConfigError names what is wrong."""
+    if path is None:
+        return FileConfig()
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=FileConfig)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def settings(config: FileConfig, terminal: str) -> Settings:
+    """The agent's settings for this terminal."""
+    base = settings_for(config.simulated, terminal, config.language)
+    return msgspec.structs.replace(
+        base,
+        outlets=config.outlets or base.outlets,
+        journal_bytes=config.journal_bytes,
+        firmware=config.firmware,
+    )
+
+
+def hardware(config: FileConfig, terminal: Settings, clock: Clock) -> Hardware:
+    """The appliance: a driver's, or a simulated one. ConfigError when there is no such driver."""
+    if not config.hardware:
+        made: Hardware = simulate(config.simulated, clock, config.seed)
+    else:
+        module, _, name = config.hardware.partition(":")
+        try:
+            factory = cast(
+                Callable[[Settings, Clock], Hardware], getattr(importlib.import_module(module), name)
+            )
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigError(
+                f"hardware = {config.hardware!r} cannot be loaded: {error}\n"
+                "It must read package.module:function."
+            ) from None
+        made = factory(terminal, clock)
+    missing = [one.outlet for one in terminal.outlets if one.outlet not in made.outlets]
+    if missing:
+        raise ConfigError(f"the hardware has no outlet {missing[0]}; it has {sorted(made.outlets)}")
+    return made

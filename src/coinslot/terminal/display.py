@@ -1,0 +1,134 @@
+"""Two lines of text for every state an outlet can be in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from coinslot.terminal.settings import Language
+from coinslot.wire.records import DeclineReason, FaultCode, StopReason
+from coinslot.wire.registers import Register
+
+Lines = tuple[str, str]
+
+_TEXTS: dict[str, Lines] = {
+    "ready": ("请扫码或输入取水码", "Scan or enter code"),
+    "offline": ("网络中断 请稍候", "Offline, please wait"),
+    "stopping": ("正在关闭…", "Stopping…"),
+    "fault": ("暂停使用 请联系管理员", "Out of order"),
+    "closed": ("暂停服务", "Closed"),
+    "code": ("授权码", "Code"),
+    "confirm": ("按 # 确认, * 清除", "# confirm, * clear"),
+    "stop": ("按停止键结束", "Stop key ends"),
+    "used": ("已用", "Used"),
+    "done": ("已结束", "Done"),
+    "bill": ("消费", "Charged"),
+    "balance": ("余额", "Balance"),
+    "pay": ("请扫码付款", "Scan to pay"),
+}
+
+_DECLINED: dict[DeclineReason, Lines] = {
+    DeclineReason.EXPIRED: ("超时 请重试", "Too late, try again"),
+    DeclineReason.WRONG_LINK: ("网络已重连 请重试", "Reconnected, try again"),
+    DeclineReason.STOPPED: ("已取消", "Cancelled"),
+    DeclineReason.BUSY: ("正在使用中", "In use"),
+    DeclineReason.NO_OUTLET: ("没有此出口", "No such outlet"),
+    DeclineReason.JOURNAL_FULL: ("存储已满 暂停使用", "Memory full, closed"),
+    DeclineReason.FAULT: ("暂停使用 请联系管理员", "Out of order"),
+    DeclineReason.LIMITS: ("无法开始 请联系管理员", "Cannot start, ask staff"),
+    DeclineReason.CLOSED: ("暂停服务", "Closed"),
+}
+
+_REASONS: dict[StopReason, Lines] = {
+    StopReason.KEY: ("已停止", "Stopped"),
+    StopReason.COMMAND: ("已停止", "Stopped"),
+    StopReason.LIMIT: ("已到限额", "Limit reached"),
+    StopReason.IDLE: ("长时间未用 已结束", "Ended: not in use"),
+    StopReason.POWER_LOSS: ("断电 已结束", "Ended: power lost"),
+    StopReason.FAULT: ("故障 已停止", "Fault: stopped"),
+}
+
+_FAULTS: dict[FaultCode, Lines] = {
+    FaultCode.FLOW_WHILE_SHUT: ("阀门漏水", "Flow while shut"),
+    FaultCode.VALVE_STUCK: ("阀门故障", "Valve stuck"),
+    FaultCode.METER_STUCK: ("水表故障", "Meter stuck"),
+    FaultCode.METER_BACKWARDS: ("水表倒转", "Meter backwards"),
+    FaultCode.LEAK: ("漏水报警", "Leak"),
+    FaultCode.JOURNAL: ("存储故障", "Memory fault"),
+    FaultCode.SENSOR: ("传感器故障", "Sensor fault"),
+}
+
+
+def _pick(lines: Lines, language: Language) -> str:
+    return lines[0] if language is Language.ZH else lines[1]
+
+
+class Texts:
+    """The texts in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def word(self, name: str) -> str:
+        """One of the fixed texts."""
+        return _pick(_TEXTS[name], self._language)
+
+    def declined(self, reason: DeclineReason) -> Lines:
+        """Why a start was refused."""
+        return _pick(_DECLINED[reason], self._language), ""
+
+    def ended(self, reason: StopReason, usage: Mapping[Register, int], amount_minor: int | None) -> Lines:
+        """The end of a session, before the server's bill."""
+        return _pick(_REASONS[reason], self._language), _line(usage, amount_minor)
+
+    def fault(self, code: FaultCode) -> Lines:
+        """An outlet out of order."""
+        return self.word("fault"), _pick(_FAULTS[code], self._language)
+
+    def in_use(self, usage: Mapping[Register, int], amount_minor: int | None) -> Lines:
+        """Quantity and money as they run."""
+        return _line(usage, amount_minor), self.word("stop")
+
+    def bill(self, charge_minor: int, balance_minor: int, currency: str) -> Lines:
+        """What it came to."""
+        return (
+            f"{self.word('bill')} {money(charge_minor, currency)}",
+            f"{self.word('balance')} {money(balance_minor, currency)}",
+        )
+
+    def balance(self, balance_minor: int) -> Lines:
+        """What is left."""
+        return f"{self.word('balance')} {money(balance_minor)}", ""
+
+    def code(self, digits: str) -> Lines:
+        """Digits as they are typed, in fours."""
+        groups = " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+        return f"{self.word('code')} {groups}", self.word("confirm")
+
+
+def money(minor: int, currency: str = "CNY") -> str:
+    """An amount of a currency with two decimals, or of the few without any."""
+    sign = "-" if minor < 0 else ""
+    symbol = {"CNY": "¥", "EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}.get(currency, f"{currency} ")
+    if currency in {"JPY", "KRW", "VND", "CLP"}:
+        return f"{sign}{symbol}{abs(minor)}"
+    return f"{sign}{symbol}{abs(minor) // 100}.{abs(minor) % 100:02d}"
+
+
+def quantity(usage: Mapping[Register, int]) -> str:
+    """The usage in the units people read: litres, kilowatt-hours, pieces, minutes and seconds."""
+    parts = []
+    if Register.ML in usage:
+        parts.append(f"{usage[Register.ML] // 1000}.{usage[Register.ML] % 1000 // 10:02d} L")
+    if Register.WH in usage:
+        parts.append(f"{usage[Register.WH] // 1000}.{usage[Register.WH] % 1000 // 10:02d} kWh")
+    if Register.COUNT in usage:
+        parts.append(f"x {usage[Register.COUNT]}")
+    if not parts:
+        seconds = usage.get(Register.S, 0)
+        parts.append(f"{seconds // 60}:{seconds % 60:02d}")
+    return " ".join(parts)
+
+
+def _line(usage: Mapping[Register, int], amount_minor: int | None) -> str:
+    amount = "" if amount_minor is None else f"  {money(amount_minor)}"
+    return f"{quantity(usage)}{amount}"

@@ -1,0 +1,68 @@
+"""Faults: found at an outlet, recorded once when they come and once when they go, and they end a session."""
+
+from __future__ import annotations
+
+from coinslot.terminal.scribe import Scribe
+from coinslot.terminal.taps import FOLLOW_MS, Tap
+from coinslot.wire.records import Fault, FaultCode
+
+
+def raise_fault(scribe: Scribe, tap: Tap, code: FaultCode, session: str | None) -> None:
+    """Note that the cause was seen now; a record when it is new."""
+    new = code not in tap.faults
+    tap.faults[code] = scribe.now
+    if new:
+        _write(scribe, tap, code, session, active=True)
+
+
+def clear_quiet(scribe: Scribe, tap: Tap) -> None:
+    """Record the end of faults whose cause is gone."""
+    for code in tap.over(scribe.now):
+        del tap.faults[code]
+        _write(scribe, tap, code, None, active=False)
+
+
+def restore(scribe: Scribe, tap: Tap) -> None:
+    """After a boot a fault of the journal's is still active until it has been quiet for long enough."""
+    for outlet, code in sorted(scribe.kept.faults):
+        if outlet == tap.number:
+            tap.faults[code] = scribe.now
+
+
+def valve_disobeys(tap: Tap, now: int) -> bool:
+    """Whether the valve's own feedback contradicts its order for too long."""
+    return (
+        tap.reported_open is not None
+        and tap.reported_open is not tap.open
+        and now - tap.ordered_at >= FOLLOW_MS
+    )
+
+
+def meter_is_stuck(tap: Tap, now: int) -> bool:
+    """Whether the valve has been open too long without a first movement of the meter."""
+    within_s = tap.settings.flow_within_s
+    run = tap.run
+    return (
+        within_s is not None
+        and run is not None
+        and not run.by_time
+        and now - max(run.opened_at, run.last_at) >= within_s * 1000
+    )
+
+
+def _write(scribe: Scribe, tap: Tap, code: FaultCode, session: str | None, *, active: bool) -> None:
+    # A full journal keeps its last bytes for the ends of sessions; the display shows the fault anyway.
+    if not scribe.has_room(len(scribe.kept.open)):
+        return
+    scribe.record(
+        Fault(
+            boot=scribe.kept.boot,
+            ticks_ms=scribe.now,
+            wall_ms=scribe.wall_ms,
+            outlet=tap.number,
+            code=code,
+            active=active,
+            session=session,
+            registers=dict(tap.registers),
+        )
+    )

@@ -1,0 +1,102 @@
+"""The shell's hands: carries out the core's actions one after the other, each finished before the next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol, assert_never
+
+from coinslot.terminal.actions import (
+    Action,
+    Append,
+    Connect,
+    Disconnect,
+    Display,
+    Note,
+    OpenValve,
+    Rewrite,
+    Send,
+    ShutValve,
+)
+from coinslot.terminal.journal import Journal
+from coinslot.terminal.ports import Hardware
+from coinslot.wire.messages import Up
+
+log = logging.getLogger(__name__)
+
+
+class Wire(Protocol):
+    """The connection as the hands need it; none of these wait."""
+
+    def connect(self, link: int) -> None:
+        """Begin to connect under this number."""
+
+    def send(self, message: Up) -> None:
+        """Publish; silently nothing when there is no connection."""
+
+    def disconnect(self) -> None:
+        """Drop the connection."""
+
+
+Observer = Callable[[Action], None]
+"""Called before each action; what it raises stops the rest, as a loss of power would."""
+
+
+class Hands:
+    """Journal, valves, displays and connection of one terminal."""
+
+    def __init__(self, hardware: Hardware, journal: Journal, wire: Wire) -> None:
+        self._hardware = hardware
+        self._journal = journal
+        self._wire = wire
+        self.observer: Observer | None = None
+
+    def do(self, actions: Sequence[Action]) -> None:
+        """Carry out all of them in order. JournalError when a line did not reach the disk: what was to
+        follow it has then not been done."""
+        for action in actions:
+            if self.observer is not None:
+                self.observer(action)
+            self._one(action)
+
+    def shut_all(self) -> None:
+        """Every valve shut, whatever else is broken."""
+        for number in self._hardware.outlets:
+            self._valve(number, open_it=False)
+
+    def _one(self, action: Action) -> None:
+        match action:
+            case Append(line=line):
+                self._journal.append(line)
+            case Note(line=line):
+                self._journal.note(line)
+            case Rewrite(lines=lines):
+                self._journal.rewrite(lines)
+            case OpenValve(outlet=outlet):
+                self._valve(outlet, open_it=True)
+            case ShutValve(outlet=outlet):
+                self._valve(outlet, open_it=False)
+            case Send(message=message):
+                self._wire.send(message)
+            case Display(outlet=outlet, lines=lines, qr=qr):
+                self._show(outlet, lines, qr)
+            case Connect(link=link):
+                self._wire.connect(link)
+            case Disconnect():
+                self._wire.disconnect()
+            case _:
+                assert_never(action)
+
+    def _valve(self, number: int, *, open_it: bool) -> None:
+        valve = self._hardware.outlets[number].valve
+        try:
+            (valve.open if open_it else valve.shut)()
+        except OSError as error:
+            # Its feedback or the meter will show that it did not follow; the core makes that a fault.
+            log.error("valve %d does not answer: %s", number, error)
+
+    def _show(self, number: int, lines: tuple[str, str], qr: str | None) -> None:
+        try:
+            self._hardware.outlets[number].screen.show(lines, qr)
+        except OSError as error:
+            log.warning("display %d does not answer: %s", number, error)

@@ -1,0 +1,72 @@
+"""The appliance as the agent sees it: one small protocol per thing it is wired to.
+
+Calls come from the event loop and must return within a few milliseconds; a slow bus wants a thread of its
+own that keeps the latest value. OSError is the one way to say that a thing does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from coinslot.terminal.events import KeyPressed, PackageChosen, StopKey
+from coinslot.wire.registers import Registers
+
+Pressed = StopKey | KeyPressed | PackageChosen
+
+
+class Valve(Protocol):
+    """A valve or relay that is shut whenever it has no power."""
+
+    def open(self) -> None:
+        """Let it run."""
+
+    def shut(self) -> None:
+        """Stop it; shutting a shut valve does nothing."""
+
+    def state(self) -> bool | None:
+        """Open or not by its own feedback; None where it has none."""
+
+
+class Meter(Protocol):
+    """What counts."""
+
+    def read(self) -> Registers:
+        """The counts now."""
+
+
+class Screen(Protocol):
+    """Two lines of text, and a QR code where there is room."""
+
+    def show(self, lines: tuple[str, str], qr: str | None) -> None:
+        """Show this until the next call."""
+
+
+class Sensors(Protocol):
+    """Anything measured for the bill or the alarms."""
+
+    def read(self) -> Mapping[str, int]:
+        """Values by name with unit: `tds_ppm`, `water_decic`, `tank_decic`, `tank_level_permille`,
+        `filter_age_h`; `leak` above 0 is an alarm."""
+
+
+class Outlet(Struct, frozen=True):
+    """What one outlet is wired to."""
+
+    valve: Valve
+    meter: Meter | None
+    screen: Screen
+    sensors: Sensors | None = None
+
+
+class Hardware(Protocol):
+    """One appliance."""
+
+    @property
+    def outlets(self) -> Mapping[int, Outlet]:
+        """By number, the same numbers as in the settings."""
+
+    def listen(self, pressed: Callable[[Pressed], None]) -> None:
+        """Have every key press handed over, on the event loop's thread."""

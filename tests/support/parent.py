@@ -6,6 +6,7 @@ that user for good.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  (while we may still read the interpreter's own folder)
 import os
 import sys
 from pathlib import Path

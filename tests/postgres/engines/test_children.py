@@ -48,7 +48,13 @@ def parent(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
-            process.kill()
+            # Politely, so that its engines are gone before their folder is.
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def engines_of(process: subprocess.Popen[str]) -> list[psutil.Process]:

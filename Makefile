@@ -1,0 +1,46 @@
+# Everything from a clean clone: `make demo`, `make test`, `make bench`. Needs Python 3.11 or later, nothing else.
+.POSIX:
+.PHONY: demo test bench lint format lock clean-demo setup
+
+VENV = .venv
+PYTHON = $(VENV)/bin/python
+READY = $(VENV)/.ready
+DATA = var/demo
+WORKERS = 2
+
+demo: $(READY)
+	$(PYTHON) -m coinslot.app demo $(ARGS)
+
+test: lint
+	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+
+bench: $(READY)
+	$(PYTHON) -m coinslot.app bench $(ARGS)
+
+lint: $(READY)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(VENV)/bin/lint-imports
+	@if [ -f src/coinslot/wire/generate.py ]; then \
+		echo "$(PYTHON) -m coinslot.wire.generate --check"; \
+		$(PYTHON) -m coinslot.wire.generate --check; \
+	fi
+
+format: $(READY)
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+# The demo's invented data, and nothing else.
+clean-demo:
+	rm -rf $(DATA)
+
+setup: $(READY)
+
+# Once per change of the lock: every package with its hash, then this project itself, editable.
+$(READY): requirements/dev.lock pyproject.toml tools/setup
+	sh tools/setup $(VENV) requirements/dev.lock
+	@touch $@
+
+lock: $(READY)
+	sh tools/lock $(VENV)

@@ -1,0 +1,250 @@
+"""What one installation is told: from the environment (COINSLOT_*), then from one TOML file, then by default.
+
+The environment wins. A key that is not known, a value that cannot be read, and a secret that everybody
+knows are errors that name the key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import get_type_hints
+
+import msgspec
+
+from coinslot.app.errors import Problem
+
+PREFIX = "COINSLOT_"
+CONFIG_VARIABLE = "COINSLOT_CONFIG"
+DEFAULT_FILE = Path("coinslot.toml")
+
+# Read by the engines and by the terminal's agent; not settings of the server.
+_OTHERS = (CONFIG_VARIABLE, "COINSLOT_POSTGRES_BIN", "COINSLOT_NATS_BIN", "COINSLOT_TERMINAL_")
+
+DEMO_SECRET = "demo-secret-known-to-everybody"
+"""What the demo signs with. Refused everywhere else."""
+
+WELL_KNOWN_SECRETS = frozenset(
+    {
+        DEMO_SECRET,
+        "changeme",
+        "change-me",
+        "secret",
+        "password",
+        "admin",
+        "demo",
+        "server",
+        "auth",
+        "sys",
+        "coinslot",
+    }
+)
+SHORTEST_SECRET = 16
+_CHOOSE = "Choose your own, for example with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
+
+class Role(StrEnum):
+    """What a server process does."""
+
+    ALL = "all"
+    """Everything, for one machine."""
+    WEB = "web"
+    """Pages and the HTTP API."""
+    LINK = "link"
+    """Terminals."""
+    SWEEP = "sweep"
+    """Deadlines, seals, reconciliation."""
+
+
+class LogLevel(StrEnum):
+    """How much is said."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set. The key `http_port` is COINSLOT_HTTP_PORT in the environment and
+    `http_port` in the file."""
+
+    data_dir: Path
+    """Where embedded engines and local files live."""
+    demo: bool = False
+    """A trial with invented money; the only place where known secrets are accepted."""
+    role: Role = Role.ALL
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    """0: any free one."""
+    public_url: str | None = None
+    """How customers' phones reach the pages: goes into QR codes and providers' callbacks."""
+    secret_key: str | None = None
+    """Signs sessions and links; at least 16 characters. Without it one is made and kept in data_dir."""
+    database_url: str | None = None
+    """A PostgreSQL elsewhere; without it one is run in data_dir."""
+    nats_url: str | None = None
+    """A NATS elsewhere; without it one is run in data_dir. With it the seven keys below are needed."""
+    nats_server_user: str = "server"
+    nats_server_password: str | None = None
+    nats_auth_user: str = "auth"
+    nats_auth_password: str | None = None
+    nats_sys_user: str = "sys"
+    nats_sys_password: str | None = None
+    nats_issuer_seed: str | None = None
+    """The seed (SA…) of the account key named as issuer in the broker's auth_callout."""
+    mqtt_host: str = "127.0.0.1"
+    """Where terminals connect; with an embedded broker also where it listens."""
+    mqtt_port: int | None = None
+    """Of a NATS elsewhere; an embedded one chooses and keeps its own."""
+    mqtt_tls_cert: Path | None = None
+    mqtt_tls_key: Path | None = None
+    """PEM files for the embedded broker's MQTT listener."""
+    log_level: LogLevel = LogLevel.INFO
+
+    def __repr__(self) -> str:
+        return f"Settings(data_dir={str(self.data_dir)!r}, role={self.role.value!r}, demo={self.demo})"
+
+
+def load_settings(environment: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
+    """The settings in force. `overrides` are a command's options and win over both; None leaves a key alone.
+
+    Problem, naming the key, when a value is wrong or a secret is known to everybody.
+    """
+    values: dict[str, object] = {"data_dir": str(default_data_dir(environment))}
+    origin = dict.fromkeys(values, "the default")
+    file = _file(environment)
+    if file is not None:
+        for key, value in _read(file).items():
+            values[key], origin[key] = value, str(file)
+    for name, text in environment.items():
+        if name.startswith(PREFIX) and not name.startswith(_OTHERS) and text != "":
+            key = name.removeprefix(PREFIX).lower()
+            values[key], origin[key] = text, name
+    for key, chosen in overrides.items():
+        if chosen is not None:
+            values[key], origin[key] = chosen, f"--{key.replace('_', '-')}"
+    settings = _build(values, origin)
+    _check(settings)
+    return settings
+
+
+def default_data_dir(environment: Mapping[str, str]) -> Path:
+    """/var/lib/coinslot for root, else the user's own data folder after the XDG rules."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/coinslot")
+    base = (
+        environment.get("XDG_DATA_HOME") or Path(environment.get("HOME") or Path.home()) / ".local" / "share"
+    )
+    return Path(base) / "coinslot"
+
+
+def _file(environment: Mapping[str, str]) -> Path | None:
+    named = environment.get(CONFIG_VARIABLE)
+    if not named:
+        return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    if not Path(named).is_file():
+        raise Problem(
+            f"{CONFIG_VARIABLE} names {named}, which is no file", "Correct the path or unset the variable."
+        )
+    return Path(named)
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Problem(f"{path} is not valid TOML: {error}", "Correct the file.") from error
+    except OSError as error:
+        raise Problem(
+            f"{path} cannot be read: {error.strerror}", "Make it readable for this user."
+        ) from error
+
+
+def _build(values: Mapping[str, object], origin: Mapping[str, str]) -> Settings:
+    hints = get_type_hints(Settings)
+    built: dict[str, object] = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise Problem(f"{origin[key]}: there is no setting `{key}`", _nearest(key, hints))
+        try:
+            built[key] = msgspec.convert(value, hints[key], strict=False, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            raise Problem(
+                f"{origin[key]}: `{key}` cannot be {_shown(key, value)}: {error}", "Correct it."
+            ) from error
+    return msgspec.convert(built, Settings, from_attributes=True, dec_hook=_decode)
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value).expanduser()
+    raise NotImplementedError(kind)
+
+
+def _shown(key: str, value: object) -> str:
+    return "this value" if is_secret(key) else repr(value)
+
+
+def is_secret(key: str) -> bool:
+    """Whether a key's value must never be shown."""
+    return key == "database_url" or key.endswith(("_password", "_seed", "secret_key"))
+
+
+def _nearest(key: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return (
+        f"Did you mean `{near[0]}`?" if near else "Remove it; the settings are listed in docs/operating.md."
+    )
+
+
+def _check(settings: Settings) -> None:
+    for key in ("http_port", "mqtt_port"):
+        port = getattr(settings, key)
+        if port is not None and not 0 <= port <= 65535:
+            raise Problem(
+                f"`{key}` is {port}, which is no port", "Choose one from 1 to 65535, or 0 for any free one."
+            )
+    if (settings.mqtt_tls_cert is None) != (settings.mqtt_tls_key is None):
+        raise Problem("`mqtt_tls_cert` and `mqtt_tls_key` go together", "Set both or neither.")
+    for key in ("mqtt_tls_cert", "mqtt_tls_key"):
+        path = getattr(settings, key)
+        if path is not None and not os.access(path, os.R_OK):
+            raise Problem(f"`{key}`: {path} cannot be read", "Correct the path, or make the file readable.")
+    if settings.nats_url is not None:
+        needed = (
+            "nats_server_password",
+            "nats_auth_password",
+            "nats_sys_password",
+            "nats_issuer_seed",
+            "mqtt_port",
+        )
+        missing = [key for key in needed if getattr(settings, key) is None]
+        if missing:
+            raise Problem(
+                f"`nats_url` is set, but {', '.join(missing)} not", "Set them as the broker knows them."
+            )
+    if not settings.demo:
+        refuse_known_secrets(settings)
+
+
+def refuse_known_secrets(settings: Settings) -> None:
+    """Problem if any secret is one that everybody knows, or too short to be one."""
+    for key in msgspec.structs.asdict(settings):
+        value = getattr(settings, key)
+        if not isinstance(value, str) or not key.endswith(("_password", "secret_key")):
+            continue
+        if value.lower() in WELL_KNOWN_SECRETS:
+            raise Problem(
+                f"`{key}` is a default that everybody knows; it is refused outside the demo",
+                _CHOOSE,
+            )
+        if len(value) < SHORTEST_SECRET:
+            raise Problem(
+                f"`{key}` has fewer than {SHORTEST_SECRET} characters",
+                _CHOOSE,
+            )

@@ -17,9 +17,9 @@ class WireError(ValueError):
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
-_up = msgspec.json.Decoder(Up)
-_down = msgspec.json.Decoder(Down)
-_record = msgspec.json.Decoder(Record)
+_up: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
+_down: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)
+_record: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 def encode(message: Up | Down | Record) -> bytes:

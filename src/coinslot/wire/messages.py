@@ -18,8 +18,9 @@ MAX_SENSORS = 16
 Link: TypeAlias = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 """The terminal's number for one connection: persistent and rising."""
 Seq: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Line: TypeAlias = Annotated[str, Meta(max_length=40)]
-Text: TypeAlias = Annotated[str, Meta(max_length=64)]
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$(?!\n)"  # a database refuses NUL in text, a terminal's display the rest
+Line: TypeAlias = Annotated[str, Meta(max_length=40, pattern=_PRINTABLE)]
+Text: TypeAlias = Annotated[str, Meta(max_length=64, pattern=_PRINTABLE)]
 
 
 class _Message(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
@@ -38,6 +39,9 @@ class Hello(_Message, frozen=True, kw_only=True, tag="hello"):
 
     epoch: Id
     next_seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    at_ms: Milliseconds = 0
+    """Link time when this was composed; 0 in the first hello of a link. A hello composed after a
+    start's `expires_at_ms` proves by itself that no record of that start can follow."""
     oldest_seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     """The oldest record still in the journal; what is below it cannot be sent again."""
     boot: Count
@@ -78,7 +82,7 @@ class CodeEntered(_Message, frozen=True, kw_only=True, tag="code_entered"):
     """Somebody typed a code and confirmed it."""
 
     outlet: Outlet
-    digits: Annotated[str, Meta(pattern=r"^[0-9]{4,16}$")]
+    digits: Annotated[str, Meta(pattern=r"^[0-9]{4,16}$(?!\n)")]
     request: Id
 
 
@@ -203,7 +207,7 @@ class Update(_Message, frozen=True, kw_only=True, tag="update"):
 
     version: Text
     url: Annotated[str, Meta(max_length=512)]
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
 class Ping(_Message, frozen=True, kw_only=True, tag="ping"):

@@ -8,7 +8,7 @@ CREATE TABLE terminal_link (
     link_began_at  timestamptz,             -- when the first hello of `link` came: the server's zero of link time
     epoch          text COLLATE "C",        -- the journal in force; null before the first hello
     acked_seq      bigint NOT NULL DEFAULT 0,
-    hello_at       timestamptz,             -- when the last hello of any kind came …
+    hello_at_ms    bigint NOT NULL DEFAULT 0, -- link time at which its last hello was composed …
     hello_next_seq bigint NOT NULL DEFAULT 1, -- … and the records below this existed then
     boot           bigint NOT NULL DEFAULT 0,
     firmware       text NOT NULL DEFAULT '',
@@ -36,7 +36,7 @@ CREATE TABLE session (
     terminal_id     text COLLATE "C" NOT NULL,
     outlet          smallint NOT NULL,
     state           text COLLATE "C" NOT NULL
-        CHECK (state IN ('authorized', 'unknown', 'running', 'stopping', 'settled', 'released')),
+        CHECK (state IN ('authorized', 'unknown', 'running', 'stopping', 'settled', 'released', 'late')),
     command_id      text COLLATE "C" NOT NULL,
     request_key     text COLLATE "C" NOT NULL,  -- the caller's idempotency key
     request_hash    bytea NOT NULL,             -- of what was asked for under it
@@ -48,7 +48,8 @@ CREATE TABLE session (
     link            bigint NOT NULL,            -- the start was made for this link …
     expires_at_ms   bigint NOT NULL,            -- … until this moment of its time
     expired_at      timestamptz NOT NULL,       -- from here on the terminal has certainly refused it
-    deadline_at     timestamptz,                -- the timer of the state; null when there is nothing to wait for
+    give_up_at      timestamptz NOT NULL,       -- when the state's silence is settled without the terminal
+    wake_at         timestamptz,                -- when to look next; null when there is nothing to wait for
     meter_spec      text NOT NULL,
     meter           text,                       -- registers so far, or doubt; null before the first
     epoch           text COLLATE "C",           -- the journal that holds its records
@@ -68,13 +69,13 @@ CREATE TABLE session (
     PRIMARY KEY (operator_id, session_id),
     CHECK (captured_minor <= hold_principal_minor + hold_bonus_minor),
     CHECK (captured_minor <= charge_minor),
-    CHECK ((state = 'settled') = (charge_minor IS NOT NULL AND settled_at IS NOT NULL)),
-    CHECK (state NOT IN ('settled', 'released') OR settled_at IS NOT NULL)
+    CHECK ((state IN ('settled', 'late')) = (charge_minor IS NOT NULL)),
+    CHECK ((state IN ('settled', 'released', 'late')) = (settled_at IS NOT NULL))
 ) WITH (fillfactor = 60);
 CREATE UNIQUE INDEX session_request ON session (operator_id, request_key);
 CREATE UNIQUE INDEX one_live_session_per_outlet ON session (operator_id, terminal_id, outlet)
     WHERE state IN ('authorized', 'unknown', 'running', 'stopping');
-CREATE INDEX session_timer ON session (deadline_at) WHERE deadline_at IS NOT NULL;
+CREATE INDEX session_timer ON session (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX session_of_customer ON session (operator_id, customer_id, created_at);
 
 -- What the allowances and yearly tiers of a tariff count, by customer and by day or year.

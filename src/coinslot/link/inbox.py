@@ -1,0 +1,138 @@
+"""What terminals say, from the broker to settlement: parsed, gathered, applied, answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TypeAlias, assert_never
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from coinslot.link.outgoing import Outgoing
+from coinslot.settlement.apply import Garbled, Word, apply_words
+from coinslot.settlement.batching import Batcher, Closed
+from coinslot.settlement.ports import Books, Conflict
+from coinslot.settlement.records import read
+from coinslot.wire import codec
+from coinslot.wire.ids import TerminalId
+from coinslot.wire.messages import (
+    Alive,
+    CodeEntered,
+    Config,
+    Gone,
+    Hello,
+    Lost,
+    QrWanted,
+    Readings,
+    Records,
+)
+from coinslot.wire.topics import Channel, every, parse_subject
+
+log = logging.getLogger(__name__)
+
+QUEUE = "link"
+AT_MOST = 256
+"""Messages in one transaction: at 512 terminals larger ones gained nothing and held locks longer."""
+_TRIES = 4
+
+OnReadings: TypeAlias = Callable[[TerminalId, Readings], None]
+OnWish: TypeAlias = Callable[[TerminalId, CodeEntered | QrWanted], Awaitable[None]]
+
+
+class Inbox:
+    """One worker of the queue group that reads the terminals."""
+
+    def __init__(
+        self,
+        client: Client,
+        books: Books,
+        outgoing: Outgoing,
+        *,
+        config: Config,
+        on_readings: OnReadings,
+        on_wish: OnWish,
+    ) -> None:
+        self._client = client
+        self._books = books
+        self._outgoing = outgoing
+        self._config = config
+        self._on_readings = on_readings
+        self._on_wish = on_wish
+        self._batcher: Batcher[Word, None] = Batcher(self._apply, at_most=AT_MOST)
+        self._subscriptions: list[Subscription] = []
+        self._wishes: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Join the queue group."""
+        for channel in (Channel.UP, Channel.GONE):
+            subscription = await self._client.subscribe(every(channel), queue=QUEUE, cb=self._on_message)
+            self._subscriptions.append(subscription)
+
+    async def stop(self) -> None:
+        """Leave the queue group, so that others get what comes, and finish what was taken."""
+        for subscription in self._subscriptions:
+            try:
+                await subscription.unsubscribe()
+            except NatsError as error:
+                log.info("leaving without a word to the broker: %s", error)
+        await self._batcher.close()
+        for task in list(self._wishes):
+            task.cancel()
+
+    async def _on_message(self, message: Msg) -> None:
+        try:
+            terminal, _ = parse_subject(message.subject)
+        except ValueError as error:
+            log.warning("%s", error)
+            return
+        try:
+            said = codec.decode_up(message.data)
+        except codec.WireError as error:
+            log.warning("terminal %s: %s", terminal, error)
+            self._queue(Word(terminal, Garbled(str(error))))
+            return
+        match said:
+            case Hello() | Lost() | Gone():
+                self._queue(Word(terminal, said))
+            case Records():
+                self._queue(Word(terminal, read(terminal, said)))
+            case Readings():
+                self._on_readings(terminal, said)
+            case CodeEntered() | QrWanted():
+                task = asyncio.create_task(self._grant(terminal, said))
+                self._wishes.add(task)
+                task.add_done_callback(self._wishes.discard)
+            case Alive():
+                pass
+            case _:
+                assert_never(said)
+
+    async def _grant(self, terminal: TerminalId, wish: CodeEntered | QrWanted) -> None:
+        await self._on_wish(terminal, wish)
+
+    def _queue(self, word: Word) -> None:
+        with suppress(Closed):  # not acknowledged, so the terminal says it again to whoever serves then
+            self._batcher.put(word).add_done_callback(_report)
+
+    async def _apply(self, words: Sequence[Word]) -> Sequence[None]:
+        for again in range(_TRIES):
+            try:
+                batches = await apply_words(self._books, words, self._config)
+                break
+            except Conflict as error:
+                if again == _TRIES - 1:
+                    raise
+                log.info("trying %d messages again: %s", len(words), error)
+        await self._outgoing.send_all(batches)
+        return [None] * len(words)
+
+
+def _report(future: asyncio.Future[None]) -> None:
+    """Silence towards the terminal, never in the log: it says it all again, so nothing is lost."""
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.error("a terminal's message could not be stored: %r", error)

@@ -1,0 +1,142 @@
+"""One link worker, put together: connections, callout, inbox, telemetry, revocations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from coinslot.engines.broker import BrokerAccess
+from coinslot.fleet.provisioning import SECRET_CHANGED, authenticate
+from coinslot.link.auth import AuthCallout
+from coinslot.link.clients import connect
+from coinslot.link.inbox import Inbox
+from coinslot.link.kick import kick
+from coinslot.link.outgoing import Outgoing
+from coinslot.link.presence import mark_absent
+from coinslot.link.telemetry import Telemetry
+from coinslot.link.tokens import Issuer
+from coinslot.settlement.changes import Send
+from coinslot.settlement.store import PostgresBooks
+from coinslot.wire.ids import TerminalId
+from coinslot.wire.messages import CodeEntered, Config, QrWanted, Show
+
+if TYPE_CHECKING:
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+
+log = logging.getLogger(__name__)
+
+_FLUSH_S = 5.0
+_LINK = "SELECT link FROM terminal_link WHERE terminal_id = $1"
+
+
+class LinkServer:
+    """Serves terminals from `start` to `stop`."""
+
+    def __init__(self, pool: Pool, access: BrokerAccess, config: Config | None = None) -> None:
+        self._pool = pool
+        self._access = access
+        self._config = config or Config()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._telemetry = Telemetry(pool)
+        self._kicks: asyncio.Queue[TerminalId] = asyncio.Queue()
+
+    async def start(self) -> None:
+        """Connect and serve. nats.errors.Error or OSError when the broker is not there."""
+        access = self._access
+        self._system = await self._connect(access.sys_user, access.sys_password, "link-system")
+        self._auth = await self._connect(access.auth_user, access.auth_password, "link-auth")
+        await AuthCallout(self._auth, Issuer(access.issuer_seed), self._authenticate).start()
+        self._client = await connect(
+            access.url,
+            user=access.server_user,
+            password=access.server_password,
+            name="link",
+            on_return=self._look_who_is_there,
+        )
+        outgoing = Outgoing(self._client)
+        self._inbox = Inbox(
+            self._client,
+            PostgresBooks(self._pool),
+            outgoing,
+            config=self._config,
+            on_readings=self._telemetry.take,
+            on_wish=self._refuse_wish,
+        )
+        await self._inbox.start()
+        await self._client.flush()
+        await self._auth.flush()
+        await self._look_who_is_there()
+        self._tasks = [
+            asyncio.create_task(self._telemetry.run()),
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._kick_all()),
+        ]
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what was taken, write what is kept, leave."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._inbox.stop()
+        try:
+            await asyncio.wait_for(self._telemetry.flush(), _FLUSH_S)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("the last readings were not stored: %s", error)
+        for client in (self._client, self._auth, self._system):
+            await client.close()
+
+    async def _connect(self, user: str, password: str, name: str) -> Client:
+        return await connect(self._access.url, user=user, password=password, name=name)
+
+    async def _authenticate(self, terminal: TerminalId, secret: str) -> bool:
+        async with self._pool.acquire() as connection:
+            return await authenticate(connection, terminal, secret) is not None
+
+    async def _look_who_is_there(self) -> None:
+        try:
+            absent = await mark_absent(self._pool, self._system)
+        except (OSError, NatsError, asyncpg.PostgresError) as error:
+            log.warning("could not ask the broker who is connected: %s", error)
+            return
+        if absent:
+            log.info("%d terminals are not connected any more", absent)
+
+    async def _refuse_wish(self, terminal: TerminalId, wish: CodeEntered | QrWanted) -> None:
+        """Neither codes nor payments on the appliance are sold yet: say so rather than nothing."""
+        async with self._pool.acquire() as connection:
+            link = await connection.fetchval(
+                "SELECT link FROM terminal_link WHERE terminal_id = $1", terminal
+            )
+        if link:
+            message = Show(link=link, outlet=wish.outlet, lines=["not available", "use the QR code"])
+            await Outgoing(self._client).send(Send(terminal, message))
+
+    async def _listen(self) -> None:
+        """Hear of secrets that were changed, on a connection of its own."""
+
+        def heard(_connection: object, _pid: int, _channel: str, terminal: object) -> None:
+            self._kicks.put_nowait(TerminalId(str(terminal)))
+
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    over = asyncio.Event()
+                    connection.add_termination_listener(lambda _, over=over: over.set())
+                    await connection.add_listener(SECRET_CHANGED, heard)
+                    await over.wait()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("not listening for changed secrets, trying again: %s", error)
+                await asyncio.sleep(1.0)
+
+    async def _kick_all(self) -> None:
+        while True:
+            terminal = await self._kicks.get()
+            try:
+                await kick(self._system, terminal)
+            except (OSError, NatsError) as error:
+                log.error("terminal %s is revoked but may still be connected: %s", terminal, error)

@@ -1,0 +1,158 @@
+"""What an event does to a session: the next session, and what has to be done about it. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
+
+from coinslot.sessions.model import Session
+from coinslot.sessions.states import Event, State, after
+
+GIVE_UP_AFTER = timedelta(hours=24)
+"""How long silence is borne, beyond the longest the session itself can last."""
+_START_AGAIN = timedelta(
+    seconds=3
+)  # a 2G round trip is 1-2 s; the terminal takes the same command twice as one
+_ASK_AGAIN = timedelta(seconds=5)
+_ASK_AGAIN_AT_MOST = timedelta(minutes=10)
+
+
+class Act(StrEnum):
+    """What settlement has to do, in the same transaction as the new state."""
+
+    SETTLE = "settle"
+    """Rate the usage, capture, give back the rest."""
+    SETTLE_LATE = "settle_late"
+    """Rate the usage; with no hold left it becomes arrears or is written off."""
+    RELEASE = "release"
+    """Give the whole hold back."""
+    SEND_START = "send_start"
+    """Send the start command (again)."""
+    SEND_STOP = "send_stop"
+    """Send the stop command (again)."""
+    PROBE = "probe"
+    """Ask the terminal which records exist."""
+
+
+class Doubt(StrEnum):
+    """Why a person should look at a session."""
+
+    START_LOST = "start_lost"
+    """Its `started` record never came; usage counts from the registers its other records name."""
+    NEVER_ANSWERED = "never_answered"
+    """The terminal never said what became of the start."""
+    NEVER_STOPPED = "never_stopped"
+    """It settled at the last checkpoint because its end never came."""
+    AFTER_RELEASE = "after_release"
+    """It was used though its hold had gone back."""
+
+
+Effect: TypeAlias = Act | Doubt
+
+
+class Decision(NamedTuple):
+    """The next session and what to do about it, in order."""
+
+    session: Session
+    effects: tuple[Effect, ...]
+
+
+_EFFECTS: dict[tuple[State, Event], tuple[Effect, ...]] = {
+    (State.AUTHORIZED, Event.METERED): (Doubt.START_LOST,),
+    (State.AUTHORIZED, Event.STOPPED): (Act.SETTLE, Doubt.START_LOST),
+    (State.AUTHORIZED, Event.DECLINED): (Act.RELEASE,),
+    (State.AUTHORIZED, Event.STOP_ASKED): (Act.SEND_STOP,),
+    (State.AUTHORIZED, Event.SILENT): (Act.PROBE,),
+    (State.UNKNOWN, Event.METERED): (Doubt.START_LOST,),
+    (State.UNKNOWN, Event.STOPPED): (Act.SETTLE, Doubt.START_LOST),
+    (State.UNKNOWN, Event.DECLINED): (Act.RELEASE,),
+    (State.UNKNOWN, Event.STOP_ASKED): (Act.SEND_STOP,),
+    (State.UNKNOWN, Event.DISPROVED): (Act.RELEASE,),
+    (State.UNKNOWN, Event.GIVEN_UP): (Act.RELEASE, Doubt.NEVER_ANSWERED),
+    (State.RUNNING, Event.STOPPED): (Act.SETTLE,),
+    (State.RUNNING, Event.STOP_ASKED): (Act.SEND_STOP,),
+    (State.RUNNING, Event.GIVEN_UP): (Act.SETTLE, Doubt.NEVER_STOPPED),
+    (State.STOPPING, Event.STOPPED): (Act.SETTLE,),
+    (State.STOPPING, Event.STOP_ASKED): (Act.SEND_STOP,),
+    (State.STOPPING, Event.GIVEN_UP): (Act.SETTLE, Doubt.NEVER_STOPPED),
+    (State.RELEASED, Event.STARTED): (Act.SEND_STOP, Doubt.AFTER_RELEASE),
+    (State.RELEASED, Event.STOPPED): (Act.SETTLE_LATE,),
+}
+
+
+def decide(session: Session, event: Event, now: datetime) -> Decision:
+    """The session after `event`, and what to do about it.
+
+    IllegalEvent, with nothing changed, when the transition table has no such row.
+    """
+    state = after(session.state, event)
+    effects = _EFFECTS.get((session.state, event), ())
+    session = replace(session, state=state, **_moments(session, event, now))
+    if event is Event.STARTED and session.stop_asked_at is not None and state is State.RUNNING:
+        # Asked to stop before it had begun: the sticky stop was lost, or crossed the start.
+        session, more = decide(session, Event.STOP_ASKED, now)
+        return Decision(session, (*effects, *more))
+    return Decision(replace(session, wake_at=next_wake(session, now)), effects)
+
+
+def _moments(session: Session, event: Event, now: datetime) -> dict[str, datetime]:
+    if event in (Event.STARTED, Event.METERED) and session.started_at is None:
+        return {"started_at": now}
+    if event is Event.STOP_ASKED and session.stop_asked_at is None:
+        return {"stop_asked_at": now}
+    if event is Event.STOPPED:
+        return {"stopped_at": now, "settled_at": now}
+    if event in (Event.DECLINED, Event.DISPROVED, Event.GIVEN_UP):
+        return {"settled_at": now}
+    return {}
+
+
+def extend(session: Session, limit_s: int, now: datetime) -> Session:
+    """A session that has begun may last its limit, and be silent for a day on top of it."""
+    give_up_at = now + timedelta(seconds=limit_s) + GIVE_UP_AFTER
+    session = replace(session, give_up_at=give_up_at)
+    return replace(session, wake_at=next_wake(session, now))
+
+
+def tick(session: Session, now: datetime) -> Event | Act | None:
+    """What time alone asks of a session now: an event, a command to repeat, or nothing."""
+    if session.wake_at is None or now < session.wake_at:
+        return None
+    match session.state:
+        case State.AUTHORIZED:
+            return Event.SILENT if now >= session.expired_at else Act.SEND_START
+        case State.UNKNOWN:
+            return Event.GIVEN_UP if now >= session.give_up_at else Act.PROBE
+        case State.RUNNING:
+            return Event.GIVEN_UP if now >= session.give_up_at else None
+        case State.STOPPING:
+            return Event.GIVEN_UP if now >= session.give_up_at else Act.SEND_STOP
+        case State.SETTLED | State.RELEASED | State.LATE:
+            return None
+
+
+def rest(session: Session, now: datetime) -> Session:
+    """The session with its next look after `now`, when a command has been repeated."""
+    return replace(session, wake_at=next_wake(session, now))
+
+
+def next_wake(session: Session, now: datetime) -> datetime | None:
+    """When to look at it next: soon at first, then ever more rarely, never past its deadline."""
+    match session.state:
+        case State.AUTHORIZED:
+            return min(now + _START_AGAIN, session.expired_at) if now < session.expired_at else now
+        case State.UNKNOWN:
+            return min(now + _pause(now - session.created_at), session.give_up_at)
+        case State.STOPPING:
+            return min(now + _pause(now - (session.stop_asked_at or now)), session.give_up_at)
+        case State.RUNNING:
+            return session.give_up_at
+        case State.SETTLED | State.RELEASED | State.LATE:
+            return None
+
+
+def _pause(waited: timedelta) -> timedelta:
+    return min(max(_ASK_AGAIN, waited / 2), _ASK_AGAIN_AT_MOST)

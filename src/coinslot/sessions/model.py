@@ -1,0 +1,79 @@
+"""A session as data: what is stored, and nothing that can be derived."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from coinslot.sessions.states import LIVE, State
+from coinslot.wire.ids import ApplianceId, CommandId, CustomerId, Epoch, OperatorId, SessionId, TerminalId
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """One row of `session`. Texts named `quote`, `limits`, `meter…`, `registers`, `sensors` and
+    `curve` are JSON that belongs to other domains; this one only carries it.
+    """
+
+    operator: OperatorId
+    id: SessionId
+    customer: CustomerId
+    appliance: ApplianceId
+    terminal: TerminalId
+    outlet: int
+    state: State
+    command: CommandId
+    request_key: str
+    """The caller's idempotency key."""
+    request_hash: bytes
+    """Of what was asked for under that key."""
+    currency: str
+    quote: str
+    limits: str
+    hold_principal_minor: int
+    hold_bonus_minor: int
+    link: int
+    """The link the start was made for."""
+    expires_at_ms: int
+    """Until when the terminal may start, in that link's time."""
+    expired_at: datetime
+    """From here on the terminal has certainly refused."""
+    give_up_at: datetime
+    """When silence is settled without the terminal."""
+    wake_at: datetime | None
+    """When to look next, if nothing happens before."""
+    meter_spec: str
+    meter: str | None = None
+    epoch: Epoch | None = None
+    """The journal that holds this session's records."""
+    started_at: datetime | None = None
+    stop_asked_at: datetime | None = None
+    stopped_at: datetime | None = None
+    duration_ms: int | None = None
+    """From `started` to `stopped` by the terminal's ticks."""
+    stop_reason: str | None = None
+    registers: str | None = None
+    charge_minor: int | None = None
+    captured_minor: int | None = None
+    arrears_minor: int = 0
+    sensors: str | None = None
+    curve: str | None = None
+    created_at: datetime
+    settled_at: datetime | None = None
+
+    @property
+    def hold_minor(self) -> int:
+        """All that is held for it, principal and bonus."""
+        return self.hold_principal_minor + self.hold_bonus_minor
+
+    @property
+    def live(self) -> bool:
+        """Whether it occupies its outlet and keeps its hold."""
+        return self.state in LIVE
+
+    @property
+    def released_minor(self) -> int | None:
+        """What went back to the wallet; None while that is open."""
+        if self.settled_at is None:
+            return None
+        return self.hold_minor - (self.captured_minor or 0)

@@ -1,0 +1,238 @@
+"""May this session start, and with how much held? Decided for a whole batch in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from coinslot import tariffs
+from coinslot.ledger.events import hold
+from coinslot.sessions.decide import GIVE_UP_AFTER, next_wake
+from coinslot.sessions.model import Session
+from coinslot.sessions.states import State
+from coinslot.settlement.changes import Batch, Purse, Terminal, UseKey
+from coinslot.settlement.commands import start_message
+from coinslot.settlement.ports import Books
+from coinslot.settlement.requests import (
+    Refusal,
+    Refused,
+    StartAnswer,
+    StartBatch,
+    StartRequest,
+    StartView,
+    Wallet,
+)
+from coinslot.wire.ids import CommandId, SessionId, new_id
+from coinslot.wire.registers import Register
+
+START_TTL = timedelta(seconds=15)
+"""How long a start may take to reach the terminal: a 2G module that must first be paged needs 5-10 s."""
+_MARGIN = timedelta(seconds=2)
+_DRIFT_PPM = 200  # the worst pair of crystals: 100 ppm each way
+
+
+async def authorize(books: Books, requests: Sequence[StartRequest]) -> tuple[list[StartAnswer], Batch]:
+    """Decide these starts in one transaction. The batch's messages are to be sent by the caller."""
+    async with books.transaction() as unit:
+        opened = await unit.open_starts(requests)
+        keys = needed_uses(requests, opened)
+        uses = await unit.uses(keys) if keys else {}
+        answers = plan(requests, opened, uses)
+        await unit.save(opened.batch)
+    return answers, opened.batch
+
+
+def needed_uses(requests: Sequence[StartRequest], opened: StartBatch) -> list[UseKey]:
+    """The counters that the tariffs of these requests read."""
+    keys = []
+    for request, view in zip(requests, opened.views, strict=True):
+        if view.tariff is not None and view.earlier is None:
+            local = _local(opened.batch.now, view.timezone)
+            for scope in tariffs.scopes(_tariff(view.tariff_body), local):
+                keys.append(_use_key(request, view, scope))
+    return keys
+
+
+def plan(requests: Sequence[StartRequest], opened: StartBatch, uses: dict[UseKey, int]) -> list[StartAnswer]:
+    """Answer each request in turn; a later one sees what the earlier ones took."""
+    answered: dict[tuple[str, str], Session] = {}
+    answers: list[StartAnswer] = []
+    for request, view in zip(requests, opened.views, strict=True):
+        earlier = view.earlier or answered.get((request.operator, request.key))
+        answer = _replayed(request, earlier) if earlier else _decide(request, view, opened, uses)
+        if isinstance(answer, Session):
+            answered[request.operator, request.key] = answer
+        answers.append(answer)
+    return answers
+
+
+def _replayed(request: StartRequest, earlier: Session) -> StartAnswer:
+    if earlier.request_hash != request.digest():
+        return Refused(reason=Refusal.KEY_CONFLICT)
+    return earlier
+
+
+def _decide(
+    request: StartRequest, view: StartView, opened: StartBatch, uses: dict[UseKey, int]
+) -> StartAnswer:
+    batch = opened.batch
+    terminal = batch.terminals.get(request.terminal)
+    refusal = _standing(request, view, terminal, batch)
+    if refusal is not None:
+        return Refused(reason=refusal)
+    assert terminal is not None
+    assert view.tariff is not None
+    tariff = _tariff(view.tariff_body)
+    quote = _quote(request, view, batch, uses, tariff)
+    wallet = opened.wallets.setdefault(Purse(request.operator, request.customer, tariff.currency), Wallet())
+    if wallet.arrears_minor > 0:
+        return Refused(reason=Refusal.ARREARS, arrears_minor=wallet.arrears_minor)
+    hold_minor = min(wallet.balance_minor, quote.hold_minor)
+    too_little = Refused(
+        reason=Refusal.NO_BALANCE,
+        needed_minor=quote.minimum_start_minor,
+        balance_minor=wallet.balance_minor,
+    )
+    if hold_minor < quote.minimum_start_minor:
+        return too_little
+    try:
+        limits = tariffs.limits(quote, hold_minor)
+    except tariffs.HoldTooSmall:
+        return too_little
+    principal = min(wallet.principal_minor, hold_minor)
+    session = _session(request, view, batch.now, terminal, quote, limits, principal, hold_minor - principal)
+    _take(batch, session, wallet, view, quote, uses)
+    return session
+
+
+def _standing(
+    request: StartRequest, view: StartView, terminal: Terminal | None, batch: Batch
+) -> Refusal | None:
+    """What stands in the way before money is looked at."""
+    if not view.outlet_found or terminal is None:
+        return Refusal.NO_SUCH_OUTLET
+    if not view.customer_found:
+        return Refusal.NO_SUCH_CUSTOMER
+    if view.closed:
+        return Refusal.CLOSED
+    if view.tariff is None:
+        return Refusal.NO_TARIFF
+    if view.faults:
+        return Refusal.FAULT
+    if any(live.outlet == request.outlet for live in batch.live_of(request.terminal)):
+        return Refusal.BUSY
+    if not terminal.online or terminal.link_began_at is None:
+        return Refusal.OFFLINE
+    return None
+
+
+def _quote(
+    request: StartRequest, view: StartView, batch: Batch, uses: dict[UseKey, int], tariff: tariffs.Tariff
+) -> tariffs.Quote:
+    local = _local(batch.now, view.timezone)
+    today: dict[Register, int] = {}
+    year: dict[Register, int] = {}
+    for scope in tariffs.scopes(tariff, local):
+        key = _use_key(request, view, scope)
+        counts = today if scope.kind is tariffs.ScopeKind.DAY else year
+        counts[scope.register] = uses.get(key, 0)
+    context = tariffs.Context(started_local=local, used_today=today, used_in_year=year)
+    assert view.tariff is not None
+    return tariffs.make_quote(tariff, tariff_id=view.tariff, version=view.tariff_version, context=context)
+
+
+def _session(
+    request: StartRequest,
+    view: StartView,
+    now: datetime,
+    terminal: Terminal,
+    quote: tariffs.Quote,
+    limits: msgspec.Struct,
+    principal_minor: int,
+    bonus_minor: int,
+) -> Session:
+    age_ms = terminal.link_time_ms(now)
+    expired_at = now + START_TTL + _MARGIN + timedelta(milliseconds=age_ms * _DRIFT_PPM // 1_000_000)
+    session = Session(
+        operator=request.operator,
+        id=SessionId(new_id("ses")),
+        customer=request.customer,
+        appliance=view.appliance,
+        terminal=request.terminal,
+        outlet=request.outlet,
+        state=State.AUTHORIZED,
+        command=CommandId(new_id("cmd")),
+        request_key=request.key,
+        request_hash=request.digest(),
+        currency=quote.currency,
+        quote=tariffs.encode_quote(quote).decode(),
+        limits=msgspec.json.encode(limits).decode(),
+        hold_principal_minor=principal_minor,
+        hold_bonus_minor=bonus_minor,
+        link=terminal.link,
+        expires_at_ms=age_ms + START_TTL // timedelta(milliseconds=1),
+        expired_at=expired_at,
+        give_up_at=now + GIVE_UP_AFTER,
+        wake_at=None,
+        meter_spec=view.meter_spec,
+        epoch=terminal.epoch,
+        created_at=now,
+    )
+    return msgspec.structs.replace(session, wake_at=next_wake(session, now))
+
+
+def _take(
+    batch: Batch,
+    session: Session,
+    wallet: Wallet,
+    view: StartView,
+    quote: tariffs.Quote,
+    uses: dict[UseKey, int],
+) -> None:
+    wallet.principal_minor -= session.hold_principal_minor
+    wallet.bonus_minor -= session.hold_bonus_minor
+    for register, free in quote.free.items():
+        key = UseKey(session.operator, session.customer, use_scope(quote, quote.day), register.value)
+        batch.use(key, free)
+        uses[key] = uses.get(key, 0) + free
+    if session.hold_minor:
+        batch.entries.append(
+            hold(
+                session.operator,
+                session.id,
+                session.customer,
+                session.currency,
+                principal_minor=session.hold_principal_minor,
+                bonus_minor=session.hold_bonus_minor,
+            )
+        )
+    batch.new_sessions.append(session)
+    batch.sessions[session.id] = session
+    batch.send(session.terminal, start_message(session))
+
+
+def use_scope(quote: tariffs.Quote, key: str) -> str:
+    """A counter belongs to one tariff and one day, year or season."""
+    return f"{quote.tariff_id}/{key}"
+
+
+def _use_key(request: StartRequest, view: StartView, scope: tariffs.Scope) -> UseKey:
+    return UseKey(request.operator, request.customer, f"{view.tariff}/{scope.key}", scope.register.value)
+
+
+@lru_cache(maxsize=1024)
+def _tariff(body: str) -> tariffs.Tariff:
+    return tariffs.parse_tariff(body)
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _local(now: datetime, timezone: str) -> datetime:
+    return now.astimezone(_zone(timezone)).replace(tzinfo=None)

@@ -1,0 +1,31 @@
+"""When silence is proof: no `started` can exist any more, so the hold may go back.
+
+A hello says which records exist. It proves that a start never happened when it was composed after the
+start could still be obeyed, and every record it names is applied. It was composed after, when it
+belongs to a later link than the start's (a terminal declines commands made for another link), or when
+its own link time is past the start's expiry. Both are read off the terminal's own counting, so no pair
+of clocks, and no message that sat for minutes in a stalled connection, can deceive it.
+"""
+
+from __future__ import annotations
+
+from coinslot.sessions.model import Session
+from coinslot.sessions.states import Event, State
+from coinslot.settlement.changes import Batch, Terminal
+from coinslot.settlement.happen import happen
+
+
+def disproves(terminal: Terminal, session: Session) -> bool:
+    """Whether the last hello proves that this session was never started."""
+    if terminal.acked_seq < terminal.hello_next_seq - 1:
+        return False
+    if terminal.link > session.link:
+        return True
+    return terminal.link == session.link and terminal.hello_at_ms > session.expires_at_ms
+
+
+def disprove(batch: Batch, terminal: Terminal) -> None:
+    """Release the holds of this terminal's unknown sessions that its last hello disproves."""
+    for session in batch.live_of(terminal.id):
+        if session.state is State.UNKNOWN and disproves(terminal, session):
+            happen(batch, session, Event.DISPROVED)

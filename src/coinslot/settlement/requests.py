@@ -1,0 +1,108 @@
+"""What is asked of settlement, and its answers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from coinslot.sessions.model import Session
+from coinslot.settlement.changes import Batch, Purse
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, TariffId, TerminalId
+
+
+class StartRequest(Struct, frozen=True, kw_only=True):
+    """Somebody wants to use an outlet. The same `key` twice is the same session."""
+
+    operator: OperatorId
+    customer: CustomerId
+    terminal: TerminalId
+    outlet: int
+    key: str
+
+    def digest(self) -> bytes:
+        """Of what is asked for under the key; another digest under the same key is a conflict."""
+        text = "\0".join((self.customer, self.terminal, str(self.outlet)))
+        return hashlib.sha256(text.encode()).digest()
+
+
+class Refusal(StrEnum):
+    """Why a session may not start. Nothing is held, nothing is sent."""
+
+    NO_SUCH_OUTLET = "no_such_outlet"
+    """There is no such outlet, or not at this operator."""
+    NO_SUCH_CUSTOMER = "no_such_customer"
+    """The operator has no such customer, or has blocked them."""
+    CLOSED = "closed"
+    """The operator has closed the appliance."""
+    NO_TARIFF = "no_tariff"
+    """The outlet has no tariff: it is never free by omission."""
+    FAULT = "fault"
+    """The outlet is out of order."""
+    OFFLINE = "offline"
+    """The terminal is not connected."""
+    BUSY = "busy"
+    """Somebody is using the outlet, or what became of the last start is not known yet."""
+    ARREARS = "arrears"
+    """The customer owes for earlier use."""
+    NO_BALANCE = "no_balance"
+    """The balance is below what the tariff asks for a start."""
+    KEY_CONFLICT = "key_conflict"
+    """The idempotency key was used for something else."""
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """The answer no, with the figures that explain it; minor units."""
+
+    reason: Refusal
+    needed_minor: int | None = None
+    balance_minor: int | None = None
+    arrears_minor: int | None = None
+
+
+StartAnswer: TypeAlias = Session | Refused
+
+
+class StartView(Struct, frozen=True, kw_only=True):
+    """What is known of one request's outlet and customer."""
+
+    outlet_found: bool = False
+    appliance: ApplianceId = ApplianceId("")
+    closed: bool = False
+    faults: tuple[str, ...] = ()
+    """Standing alarms of the outlet or its terminal that keep it from being used."""
+    timezone: str = "UTC"
+    tariff: TariffId | None = None
+    tariff_version: int = 0
+    tariff_body: str = ""
+    meter_spec: str = "{}"
+    customer_found: bool = False
+    earlier: Session | None = None
+    """The session the same key made before."""
+
+
+@dataclass
+class Wallet:
+    """A customer's balances while a batch of holds is planned; minor units."""
+
+    principal_minor: int = 0
+    bonus_minor: int = 0
+    arrears_minor: int = 0
+
+    @property
+    def balance_minor(self) -> int:
+        """What can be held."""
+        return self.principal_minor + self.bonus_minor
+
+
+@dataclass
+class StartBatch:
+    """Everything that deciding a batch of starts needs, in the order of the requests."""
+
+    batch: Batch
+    views: list[StartView]
+    wallets: dict[Purse, Wallet] = field(default_factory=dict)
+    """Locked for the transaction."""

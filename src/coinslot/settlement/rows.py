@@ -1,0 +1,124 @@
+"""Sessions and terminals as rows, and back: the one place that names their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from coinslot.sessions.model import Session
+from coinslot.sessions.states import State
+from coinslot.settlement.changes import Terminal
+
+# Column, its SQL type, the attribute of `Session`; the fixed ones first, then those that change.
+_FIXED: Final = (
+    ("operator_id", "text", "operator"),
+    ("session_id", "text", "id"),
+    ("customer_id", "text", "customer"),
+    ("appliance_id", "text", "appliance"),
+    ("terminal_id", "text", "terminal"),
+    ("outlet", "smallint", "outlet"),
+    ("command_id", "text", "command"),
+    ("request_key", "text", "request_key"),
+    ("request_hash", "bytea", "request_hash"),
+    ("currency", "text", "currency"),
+    ("quote", "text", "quote"),
+    ("limits", "text", "limits"),
+    ("hold_principal_minor", "bigint", "hold_principal_minor"),
+    ("hold_bonus_minor", "bigint", "hold_bonus_minor"),
+    ("link", "bigint", "link"),
+    ("expires_at_ms", "bigint", "expires_at_ms"),
+    ("expired_at", "timestamptz", "expired_at"),
+    ("meter_spec", "text", "meter_spec"),
+    ("created_at", "timestamptz", "created_at"),
+)
+_CHANGING: Final = (
+    ("state", "text", "state"),
+    ("give_up_at", "timestamptz", "give_up_at"),
+    ("wake_at", "timestamptz", "wake_at"),
+    ("meter", "text", "meter"),
+    ("epoch", "text", "epoch"),
+    ("started_at", "timestamptz", "started_at"),
+    ("stop_asked_at", "timestamptz", "stop_asked_at"),
+    ("stopped_at", "timestamptz", "stopped_at"),
+    ("duration_ms", "bigint", "duration_ms"),
+    ("stop_reason", "text", "stop_reason"),
+    ("registers", "text", "registers"),
+    ("charge_minor", "bigint", "charge_minor"),
+    ("captured_minor", "bigint", "captured_minor"),
+    ("arrears_minor", "bigint", "arrears_minor"),
+    ("sensors", "text", "sensors"),
+    ("curve", "text", "curve"),
+    ("settled_at", "timestamptz", "settled_at"),
+)
+_ALL: Final = _FIXED + _CHANGING
+_NEW: Final = (*_FIXED, *(c for c in _CHANGING if c[0] in ("state", "give_up_at", "wake_at", "epoch")))
+
+SESSION_COLUMNS: Final = ", ".join(f"s.{column}" for column, _, _ in _ALL)
+_ATTRIBUTES: Final = tuple(attribute for _, _, attribute in _ALL)
+
+
+def _unnest(columns: Sequence[tuple[str, str, str]]) -> str:
+    return ", ".join(f"${number}::{kind}[]" for number, (_, kind, _) in enumerate(columns, 1))
+
+
+INSERT_SESSIONS: Final = (
+    f"INSERT INTO session ({', '.join(c for c, _, _ in _NEW)}) SELECT * FROM unnest({_unnest(_NEW)})"
+)
+_KEYED: Final = (*_FIXED[:2], *_CHANGING)
+UPDATE_SESSIONS: Final = (
+    f"UPDATE session s SET {', '.join(f'{c} = u.{c}' for c, _, _ in _CHANGING)} "
+    f"FROM unnest({_unnest(_KEYED)}) AS u({', '.join(c for c, _, _ in _KEYED)}) "
+    "WHERE s.operator_id = u.operator_id AND s.session_id = u.session_id"
+)
+
+
+def new_session_arguments(sessions: Sequence[Session]) -> list[list[object]]:
+    """One array per column of `INSERT_SESSIONS`."""
+    return [[getattr(session, attribute) for session in sessions] for _, _, attribute in _NEW]
+
+
+def session_arguments(sessions: Sequence[Session]) -> list[list[object]]:
+    """One array per column of `UPDATE_SESSIONS`."""
+    return [[getattr(session, attribute) for session in sessions] for _, _, attribute in _KEYED]
+
+
+def session_of(row: asyncpg.Record, offset: int = 0) -> Session:
+    """A session from a row whose columns, from `offset` on, are `SESSION_COLUMNS`."""
+    values = dict(zip(_ATTRIBUTES, row[offset : offset + len(_ATTRIBUTES)], strict=True))
+    values["state"] = State(values["state"])
+    return Session(**values)
+
+
+_TERMINAL: Final = (
+    ("operator_id", "text", "operator"),
+    ("terminal_id", "text", "id"),
+    ("link", "bigint", "link"),
+    ("online", "boolean", "online"),
+    ("link_began_at", "timestamptz", "link_began_at"),
+    ("epoch", "text", "epoch"),
+    ("acked_seq", "bigint", "acked_seq"),
+    ("hello_at_ms", "bigint", "hello_at_ms"),
+    ("hello_next_seq", "bigint", "hello_next_seq"),
+    ("boot", "bigint", "boot"),
+    ("firmware", "text", "firmware"),
+)
+TERMINAL_COLUMNS: Final = ", ".join(f"t.{column}" for column, _, _ in _TERMINAL)
+TERMINAL_WIDTH: Final = len(_TERMINAL)
+_TERMINAL_ATTRIBUTES: Final = tuple(attribute for _, _, attribute in _TERMINAL)
+UPDATE_TERMINALS: Final = (
+    f"UPDATE terminal_link t SET {', '.join(f'{c} = u.{c}' for c, _, _ in _TERMINAL[2:])}, changed_at = now() "
+    f"FROM unnest({_unnest(_TERMINAL)}) AS u({', '.join(c for c, _, _ in _TERMINAL)}) "
+    "WHERE t.operator_id = u.operator_id AND t.terminal_id = u.terminal_id"
+)
+
+
+def terminal_arguments(terminals: Sequence[Terminal]) -> list[list[object]]:
+    """One array per column of `UPDATE_TERMINALS`."""
+    return [[getattr(terminal, attribute) for terminal in terminals] for attribute in _TERMINAL_ATTRIBUTES]
+
+
+def terminal_of(row: asyncpg.Record) -> Terminal:
+    """A terminal from a row that begins with `TERMINAL_COLUMNS`."""
+    return Terminal(**dict(zip(_TERMINAL_ATTRIBUTES, row[:TERMINAL_WIDTH], strict=True)))

@@ -1,0 +1,93 @@
+"""A batch's changes as SQL: one statement for each kind of change there is, none for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from msgspec import Struct
+
+from coinslot.ledger import store as ledger
+from coinslot.settlement import rows
+from coinslot.settlement.changes import Batch
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+_MAKE_USES = """
+    INSERT INTO customer_use (operator_id, customer_id, scope, register, used)
+    SELECT operator_id, customer_id, scope, register, 0
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS u(operator_id, customer_id, scope, register)
+    ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
+"""
+_COUNT_USES = """
+    UPDATE customer_use c SET used = GREATEST(c.used + u.amount, 0)
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+         AS u(operator_id, customer_id, scope, register, amount)
+    WHERE (c.operator_id, c.customer_id, c.scope, c.register) = (u.operator_id, u.customer_id, u.scope, u.register)
+"""
+_REVIEWS = """
+    INSERT INTO review (operator_id, reason, session_id, terminal_id, epoch, seq, body, detail)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[], $8::text[])
+"""
+_RETIRED = """
+    INSERT INTO retired_epoch (operator_id, terminal_id, epoch, acked_seq)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) ON CONFLICT DO NOTHING
+"""
+_RAISE_ALARMS = """
+    INSERT INTO alarm (operator_id, terminal_id, kind, outlet, detail)
+    SELECT DISTINCT ON (1, 2, 3, 4) * FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[])
+    ON CONFLICT (operator_id, terminal_id, COALESCE(outlet, -1), kind) WHERE cleared_at IS NULL DO NOTHING
+"""
+_CLEAR_ALARMS = """
+    UPDATE alarm a SET cleared_at = now()
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[]) AS u(operator_id, terminal_id, kind, outlet)
+    WHERE a.operator_id = u.operator_id AND a.terminal_id = u.terminal_id AND a.kind = u.kind
+      AND a.outlet IS NOT DISTINCT FROM u.outlet AND a.cleared_at IS NULL
+"""
+
+
+async def save(connection: Connection, batch: Batch) -> None:
+    """Write what the batch changed, in the caller's transaction."""
+    if batch.new_sessions:
+        # A session made in this batch may also have been changed by it: the later one counts.
+        made = [batch.sessions[session.id] for session in batch.new_sessions]
+        await connection.execute(rows.INSERT_SESSIONS, *rows.new_session_arguments(made))
+    if batch.entries:
+        await ledger.post(connection, batch.entries)
+    changed = batch.changed_sessions - {session.id for session in batch.new_sessions}
+    if changed:
+        sessions = [batch.sessions[session] for session in sorted(changed)]
+        await connection.execute(rows.UPDATE_SESSIONS, *rows.session_arguments(sessions))
+    if batch.changed_terminals:
+        terminals = [batch.terminals[terminal] for terminal in sorted(batch.changed_terminals)]
+        await connection.execute(rows.UPDATE_TERMINALS, *rows.terminal_arguments(terminals))
+    await _save_rare(connection, batch)
+
+
+async def _save_rare(connection: Connection, batch: Batch) -> None:
+    if batch.reviews:
+        columns = ("operator", "reason", "session", "terminal", "epoch", "seq", "body", "detail")
+        await connection.execute(_REVIEWS, *_columns(batch.reviews, columns))
+    if batch.retired:
+        await connection.execute(
+            _RETIRED, *_columns(batch.retired, ("operator", "terminal", "epoch", "acked_seq"))
+        )
+    uses = [(key, amount) for key, amount in sorted(batch.uses.items()) if amount]
+    if uses:
+        keys = [list(column) for column in zip(*(key for key, _ in uses), strict=True)]
+        await connection.execute(_MAKE_USES, *keys)
+        await connection.execute(_COUNT_USES, *keys, [amount for _, amount in uses])
+    names = ("operator", "terminal", "kind", "outlet")
+    raised = [alarm for alarm in batch.alarms if alarm.active]
+    cleared = [alarm for alarm in batch.alarms if not alarm.active]
+    if raised:
+        await connection.execute(_RAISE_ALARMS, *_columns(raised, (*names, "detail")))
+    if cleared:
+        await connection.execute(_CLEAR_ALARMS, *_columns(cleared, names))
+
+
+def _columns(items: Sequence[Struct], attributes: Sequence[str]) -> list[list[object]]:
+    return [[getattr(item, attribute) for item in items] for attribute in attributes]

@@ -1,0 +1,85 @@
+"""The door through which every start goes: gathered, decided, committed, sent. One per process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from coinslot.ledger.errors import LedgerError
+from coinslot.sessions.model import Session
+from coinslot.settlement.authorize import authorize
+from coinslot.settlement.batching import Batcher
+from coinslot.settlement.changes import Batch
+from coinslot.settlement.ports import Books, Conflict
+from coinslot.settlement.requests import StartAnswer, StartRequest
+from coinslot.settlement.stop import stop
+from coinslot.wire.ids import OperatorId, SessionId
+
+log = logging.getLogger(__name__)
+
+SendAll: TypeAlias = Callable[[Iterable[Batch]], Awaitable[None]]
+
+AT_MOST = 128
+"""Starts in one transaction."""
+_TRIES = 4
+
+
+class Starter:
+    """Starts and stops sessions. `send_all` gets the commands of each committed batch."""
+
+    def __init__(self, books: Books, send_all: SendAll) -> None:
+        self._books = books
+        self._send_all = send_all
+        self._batcher: Batcher[StartRequest, StartAnswer] = Batcher(self._decide, at_most=AT_MOST)
+
+    async def start(self, request: StartRequest) -> StartAnswer:
+        """A session, or why not. The session is committed and its command sent when this returns.
+
+        The same key twice gives the same session. Conflict or a LedgerError when the database would
+        not have it even alone; nothing is held then.
+        """
+        return await self._batcher.put(request)
+
+    async def stop(self, operator: OperatorId, session: SessionId) -> Session | None:
+        """Ask for a session's end; None when the operator has no such session."""
+        for again in range(_TRIES):
+            try:
+                found, batch = await stop(self._books, operator, session)
+                break
+            except Conflict:
+                if again == _TRIES - 1:
+                    raise
+        if batch is not None:
+            await self._send_all([batch])
+        return found
+
+    async def close(self) -> None:
+        """Finish what was asked, take nothing more."""
+        await self._batcher.close()
+
+    async def _decide(self, requests: Sequence[StartRequest]) -> Sequence[StartAnswer]:
+        try:
+            return await self._together(requests)
+        except (Conflict, LedgerError) as error:
+            if len(requests) == 1:
+                return [await self._alone(requests[0], error)]
+            log.info("a batch of %d starts was refused, trying each: %s", len(requests), error)
+        answers: list[StartAnswer] = []
+        for request in requests:
+            answers += await self._decide([request])
+        return answers
+
+    async def _alone(self, request: StartRequest, error: Exception) -> StartAnswer:
+        """Another process was quicker: what it did is seen the next time."""
+        for _ in range(_TRIES):
+            try:
+                return (await self._together([request]))[0]
+            except Conflict as conflict:
+                error = conflict
+        raise error
+
+    async def _together(self, requests: Sequence[StartRequest]) -> list[StartAnswer]:
+        answers, batch = await authorize(self._books, requests)
+        await self._send_all([batch])
+        return answers

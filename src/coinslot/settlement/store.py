@@ -1,0 +1,194 @@
+"""Settlement's books in PostgreSQL. Set-based: one statement serves a whole batch of terminals."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from coinslot.ledger import accounts
+from coinslot.ledger import store as ledger
+from coinslot.settlement import rows, saving
+from coinslot.settlement.changes import Batch, Purse, UseKey
+from coinslot.settlement.ports import Conflict
+from coinslot.settlement.requests import StartBatch, StartRequest, Wallet
+from coinslot.settlement.start_views import load_views
+from coinslot.wire.ids import Epoch, OperatorId, SessionId, TerminalId
+
+if TYPE_CHECKING:
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+# Rows are locked in the order of their keys, by every process alike: no two batches can deadlock here.
+_LOCK_TERMINALS = f"""
+    SELECT {rows.TERMINAL_COLUMNS}, clock_timestamp() FROM terminal_link t
+    WHERE t.terminal_id = ANY($1::text[]) ORDER BY t.operator_id, t.terminal_id FOR UPDATE
+"""
+_FIRST_SIGHT = """
+    INSERT INTO terminal_link (operator_id, terminal_id)
+    SELECT operator_id, terminal_id FROM terminal WHERE terminal_id = ANY($1::text[]) ON CONFLICT DO NOTHING
+"""
+_LIVE = "s.state IN ('authorized', 'unknown', 'running', 'stopping')"
+_SESSIONS = f"""
+    SELECT {rows.SESSION_COLUMNS}
+    FROM unnest($1::text[], $2::text[]) AS t(operator_id, terminal_id)
+    JOIN session s ON s.operator_id = t.operator_id AND s.terminal_id = t.terminal_id AND {_LIVE}
+"""
+_NAMED_SESSIONS = f"""
+    {_SESSIONS}
+    UNION ALL
+    SELECT {rows.SESSION_COLUMNS}
+    FROM (SELECT DISTINCT unnest($1::text[]) AS operator_id) o
+    CROSS JOIN unnest($3::text[]) AS n(session_id)
+    JOIN session s ON s.operator_id = o.operator_id AND s.session_id = n.session_id
+    WHERE NOT ({_LIVE} AND s.terminal_id = ANY($2::text[]))
+"""
+_RETIRED = """
+    SELECT r.terminal_id, r.epoch FROM unnest($1::text[], $2::text[]) AS e(terminal_id, epoch)
+    JOIN terminal t ON t.terminal_id = e.terminal_id
+    JOIN retired_epoch r ON r.operator_id = t.operator_id AND r.terminal_id = e.terminal_id AND r.epoch = e.epoch
+"""
+_USES = """
+    SELECT u.operator_id, u.customer_id, u.scope, u.register, u.used
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS k(operator_id, customer_id, scope, register)
+    JOIN customer_use u USING (operator_id, customer_id, scope, register)
+"""
+_DUE = """
+    SELECT terminal_id FROM (
+        SELECT terminal_id, min(wake_at) AS first FROM session WHERE wake_at <= clock_timestamp() GROUP BY terminal_id
+    ) AS due ORDER BY first LIMIT $1
+"""
+_ARREARS_CAPS = """
+    SELECT k.operator_id, k.account, k.currency, COALESCE(b.cap_minor, c.arrears_cap_minor, 10000)
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS k(operator_id, account, currency)
+    LEFT JOIN ledger_balance b USING (operator_id, account, currency)
+    LEFT JOIN ledger_cap c USING (operator_id, currency)
+"""
+
+
+class PostgresUnit:
+    """One transaction in PostgreSQL; see `ports.Unit`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def open_batch(
+        self,
+        terminals: Sequence[TerminalId],
+        sessions: Sequence[SessionId] = (),
+        epochs: Sequence[tuple[TerminalId, Epoch]] = (),
+    ) -> Batch:
+        """See `ports.Unit`."""
+        wanted = list(terminals)
+        found = await self._connection.fetch(_LOCK_TERMINALS, wanted)
+        if len(found) < len(set(wanted)):
+            await self._connection.execute(_FIRST_SIGHT, wanted)
+            found = await self._connection.fetch(_LOCK_TERMINALS, wanted)
+        now = found[-1][-1] if found else await self._connection.fetchval("SELECT clock_timestamp()")
+        batch = Batch(now=now)
+        for row in found:
+            terminal = rows.terminal_of(row)
+            batch.terminals[terminal.id] = terminal
+        await self._load_sessions(batch, sessions)
+        if epochs:
+            retired = await self._connection.fetch(
+                _RETIRED, [terminal for terminal, _ in epochs], [epoch for _, epoch in epochs]
+            )
+            batch.retired_epochs = {(row[0], row[1]) for row in retired}
+        return batch
+
+    async def _load_sessions(self, batch: Batch, named: Sequence[SessionId]) -> None:
+        operators = [terminal.operator for terminal in batch.terminals.values()]
+        ids = list(batch.terminals)
+        if named:
+            found = await self._connection.fetch(_NAMED_SESSIONS, operators, ids, list(set(named)))
+        else:
+            found = await self._connection.fetch(_SESSIONS, operators, ids)
+        for row in found:
+            session = rows.session_of(row)
+            batch.sessions[session.id] = session
+
+    async def open_starts(self, requests: Sequence[StartRequest]) -> StartBatch:
+        """See `ports.Unit`."""
+        batch = await self.open_batch(list(dict.fromkeys(request.terminal for request in requests)))
+        views, purses = await load_views(self._connection, requests)
+        wanted = {purse: _accounts(purse) for purse in purses}
+        balances = await ledger.lock_balances(
+            self._connection,
+            [(purse.operator, path, purse.currency) for purse, paths in wanted.items() for path in paths],
+        )
+        wallets = {
+            purse: Wallet(*(balances[purse.operator, path, purse.currency] for path in paths))
+            for purse, paths in wanted.items()
+        }
+        return StartBatch(batch, views, wallets)
+
+    async def uses(self, keys: Sequence[UseKey]) -> dict[UseKey, int]:
+        """See `ports.Unit`."""
+        columns = [list(column) for column in zip(*keys, strict=True)]
+        found = await self._connection.fetch(_USES, *columns)
+        return {UseKey(OperatorId(row[0]), row[1], row[2], row[3]): row[4] for row in found}
+
+    async def arrears_room(self, wanted: Sequence[Purse]) -> dict[Purse, int]:
+        """See `ports.Unit`."""
+        purses = list(dict.fromkeys(wanted))
+        keys = [(p.operator, accounts.customer_arrears(p.customer), p.currency) for p in purses]
+        owed = await ledger.lock_balances(self._connection, keys)
+        caps = await self._connection.fetch(
+            _ARREARS_CAPS, *[list(column) for column in zip(*keys, strict=True)]
+        )
+        by_key = {(row[0], row[1], row[2]): row[3] for row in caps}
+        return {p: max(0, by_key[key] - owed[key]) for p, key in zip(purses, keys, strict=True)}
+
+    async def save(self, batch: Batch) -> None:
+        """See `ports.Unit`."""
+        await saving.save(self._connection, batch)
+
+
+class PostgresBooks:
+    """Settlement's books in PostgreSQL; see `ports.Books`. The pool acts as `coinslot_app`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresUnit]:
+        """See `ports.Books`."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield PostgresUnit(connection)
+        except (
+            asyncpg.DeadlockDetectedError,
+            asyncpg.SerializationError,
+            asyncpg.LockNotAvailableError,
+            asyncpg.UniqueViolationError,
+        ) as error:
+            raise Conflict(str(error)) from error
+
+    async def due(self, at_most: int) -> list[TerminalId]:
+        """See `ports.Books`."""
+        return [row[0] for row in await self._pool.fetch(_DUE, at_most)]
+
+    async def terminal_of(self, operator: OperatorId, session: SessionId) -> TerminalId | None:
+        """See `ports.Books`."""
+        found = await self._pool.fetchval(
+            "SELECT terminal_id FROM session WHERE operator_id = $1 AND session_id = $2", operator, session
+        )
+        return None if found is None else TerminalId(found)
+
+    async def now(self) -> datetime:
+        """See `ports.Books`."""
+        now: datetime = await self._pool.fetchval("SELECT clock_timestamp()")
+        return now
+
+
+def _accounts(purse: Purse) -> tuple[str, str, str]:
+    return (
+        accounts.customer_principal(purse.customer),
+        accounts.customer_bonus(purse.customer),
+        accounts.customer_arrears(purse.customer),
+    )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import signal
 import ssl
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import click
 from msgspec.structs import replace
 
+from coinslot.app.errors import Problem
 from coinslot.terminal import config as files
 from coinslot.terminal import identity as identities
 from coinslot.terminal.agent import Agent
@@ -27,37 +28,64 @@ from coinslot.terminal.trust import moment_ms, tls_context
 from coinslot.terminal.watchdog import Watchdog
 from coinslot.wire.ids import TerminalId
 
-EXAMPLE = """\
-example:
+EXAMPLE = """\b
+Example:
   coinslot terminal --claim 7KQ2-M4XR --server https://pay.example.org --simulated shower
   coinslot terminal --config /etc/coinslot/terminal.toml
 
-The first line claims the terminal once and runs it; afterwards only the second is needed.
-On a simulated appliance, type digits and # for the keypad, or s for the stop key, then Enter.
+The first line claims the terminal once and runs it; afterwards only the second is needed. On a simulated
+appliance, type digits and # for the keypad, or s for the stop key, then Enter.
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
-    made = argparse.ArgumentParser(
-        prog="coinslot terminal",
-        description="The agent inside one appliance: valve, meter, display, journal, link.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What was said on the command line."""
+
+    config: Path | None
+    journal: Path | None
+    simulated: str | None
+    language: str | None
+    claim: str | None
+    server: str | None
+    verbose: bool
+
+
+@click.command(epilog=EXAMPLE, help="Run the agent of one appliance: valve, meter, display, journal, link.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings in TOML.")
+@click.option(
+    "--journal", type=click.Path(path_type=Path), metavar="DIR", help="Where journal and identity are kept."
+)
+@click.option("--simulated", type=click.Choice([str(one) for one in Model]), help="A simulated appliance.")
+@click.option("--language", type=click.Choice([str(one) for one in Language]), help="Of the display.")
+@click.option("--claim", metavar="CODE", help="Claim this terminal with a one-time code, then run it.")
+@click.option("--server", metavar="URL", help="The server to claim it at.")
+@click.option("--verbose", is_flag=True, help="Say more.")
+def command(
+    config: Path | None,
+    journal: Path | None,
+    simulated: str | None,
+    language: str | None,
+    claim: str | None,
+    server: str | None,
+    verbose: bool,
+) -> None:
+    """The command line, as click calls it."""
+    run(
+        Arguments(
+            config=config,
+            journal=journal,
+            simulated=simulated,
+            language=language,
+            claim=claim,
+            server=server,
+            verbose=verbose,
+        )
     )
-    made.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML")
-    made.add_argument("--journal", type=Path, metavar="DIR", help="where journal and identity are kept")
-    made.add_argument("--simulated", type=Model, choices=list(Model), help="a simulated appliance")
-    made.add_argument("--language", type=Language, choices=list(Language), help="of the display")
-    made.add_argument("--claim", metavar="CODE", help="claim this terminal with a one-time code")
-    made.add_argument("--server", metavar="URL", help="the server to claim it at")
-    made.add_argument("--verbose", action="store_true", help="say more")
-    return made
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run until a signal; the exit status."""
-    arguments = parser().parse_args(argv)
+def run(arguments: Arguments) -> None:
+    """Run until a signal. Problem says what is wrong and what to do next."""
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.WARNING, format="%(levelname)s %(message)s"
     )
@@ -67,23 +95,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         identity = _identity(arguments, directory)
         asyncio.run(_run(config, directory, identity))
     except (files.ConfigError, identities.IdentityError) as error:
-        print(f"coinslot terminal: {error}", file=sys.stderr)
-        return 2
-    return 0
+        what, _, advice = str(error).partition("\n")
+        raise Problem(what, advice) from None
 
 
-def _config(arguments: argparse.Namespace) -> files.FileConfig:
+def _config(arguments: Arguments) -> files.FileConfig:
     config = files.load(arguments.config)
     if arguments.journal is not None:
         config = replace(config, journal=str(arguments.journal))
     if arguments.simulated is not None:
-        config = replace(config, simulated=arguments.simulated, hardware="")
+        config = replace(config, simulated=Model(arguments.simulated), hardware="")
     if arguments.language is not None:
-        config = replace(config, language=arguments.language)
+        config = replace(config, language=Language(arguments.language))
     return config
 
 
-def _identity(arguments: argparse.Namespace, directory: Path) -> identities.Identity:
+def _identity(arguments: Arguments, directory: Path) -> identities.Identity:
     path = directory / "identity.json"
     if arguments.claim is None:
         return identities.load(path)
@@ -160,6 +187,3 @@ def _show_and_type(loop: asyncio.AbstractEventLoop, hardware: SimulatedAppliance
 
     loop.add_reader(sys.stdin, typed)
 
-
-if __name__ == "__main__":
-    raise SystemExit(main())

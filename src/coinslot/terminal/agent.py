@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 IN_USE_MS = 150
 """Between two readings of the meters while in use: at 12 L/min that is 30 mL, one pulse of most meters."""
+CLOSE_MS = 10
+"""The same just before a limit, so that it is passed by one pulse and no more."""
 IDLE_MS = 1_000
 SENSORS_MS = 1_000
 AGAIN_MS = 30_000
@@ -153,11 +155,17 @@ class Agent:
         )
         while not self._stopping:
             self._turn()
-            await self.clock.wait(self._wake, IN_USE_MS if self._core.in_use else IDLE_MS)
+            await self.clock.wait(self._wake, self._rest_ms())
             self._wake.clear()
         self._measure()
         self._feed(Shutdown())
         await asyncio.sleep(FAREWELL_MS / 1000)
+
+    def _rest_ms(self) -> int:
+        if not self._core.in_use:
+            return IDLE_MS
+        soon_ms = self._core.ms_to_limit
+        return IN_USE_MS if soon_ms is None else max(CLOSE_MS, min(IN_USE_MS, soon_ms))
 
     async def _pause(self, ms: int) -> None:
         until = self.clock.ticks_ms() + ms

@@ -70,6 +70,12 @@ class Core:
         """Whether any session runs: meters are then to be read at least four times a second."""
         return any(tap.run is not None for tap in self.taps.values())
 
+    @property
+    def ms_to_limit(self) -> int | None:
+        """How soon, at the latest pace, a running session reaches a limit; None when none runs or flows."""
+        waits = [tap.ms_to_limit(self._scribe.now) for tap in self.taps.values()]
+        return min((wait for wait in waits if wait is not None), default=None)
+
     def handle(self, event: Event, now_ticks_ms: int) -> list[Action]:
         """Take one event at a moment counted from this boot; a clock that stands or jumps back is held.
 

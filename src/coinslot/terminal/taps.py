@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from coinslot.terminal.limits import limit_of
 from coinslot.terminal.runs import Run
 from coinslot.terminal.settings import MeterKind, OutletSettings
 from coinslot.wire.records import FaultCode
@@ -39,6 +40,8 @@ class Tap:
     _offset: Registers = field(default_factory=dict)
     _raw: Registers = field(default_factory=dict)
     _seep_from: int = 0
+    _pace: Registers = field(default_factory=dict)
+    _pace_ms: int = 1
     _seeped: int = 0
 
     def __post_init__(self) -> None:
@@ -58,6 +61,26 @@ class Tap:
         self.ordered_at = now
         self._seeped = 0
         self._seep_from = now
+
+    def is_open(self, now: int) -> bool:
+        """Open or shut, by the valve's own word unless it is still moving."""
+        if self.reported_open is None or now - self.ordered_at < FOLLOW_MS:
+            return self.open
+        return self.reported_open
+
+    def ms_to_limit(self, now: int) -> int | None:
+        """When, at the latest pace, the nearest limit is reached; None when nothing runs."""
+        if self.run is None:
+            return None
+        limits, usage = self.run.about.limits, self.run.usage(self.registers)
+        waits = [
+            (limit_of(limits, register) - usage[register]) * self._pace_ms // gain
+            for register, gain in self._pace.items()
+            if gain > 0
+        ]
+        if self.run.first_at is not None:
+            waits.append((limits.s - self.run.carried_s) * 1000 - (now - self.run.first_at))
+        return max(0, min(waits)) if waits else None
 
     def read(self, raw: Mapping[Register, int], now: int) -> tuple[Registers, bool]:
         """Take a meter reading: (what each register gained, whether one went backwards).
@@ -86,6 +109,7 @@ class Tap:
             self.registers[register] = after
             self._raw[register] = value
         self.known = True
+        self._pace, self._pace_ms = gains, max(1, now - self.read_at)
         self.read_at = now
         return gains, backwards
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 from coinslot.terminal.agent import Agent
 
@@ -45,4 +44,4 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._end.is_set():
             self.look()
-            time.sleep(LOOK_S)
+            self._end.wait(LOOK_S)

@@ -36,7 +36,9 @@ def document() -> dict[str, Json]:
                 "host": "{host}:8883",
                 "protocol": "secure-mqtt",
                 "protocolVersion": "3.1.1",
-                "variables": {"host": {"default": "localhost", "description": "Where the operator's server is."}},
+                "variables": {
+                    "host": {"default": "localhost", "description": "Where the operator's server is."}
+                },
                 "security": [{"$ref": "#/components/securitySchemes/terminal"}],
                 "bindings": {
                     "mqtt": {

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import TypeVar
+from typing import Annotated
 
 import msgspec
-from msgspec import NODEFAULT, Raw, Struct
+from msgspec import NODEFAULT, Meta, Raw
 from msgspec.structs import fields
 
 from coinslot.wire import messages, records, registers
-from coinslot.wire.documents.source import DOWN, RECORDS, UP, Json, StructType, attribute_docs, tag
+from coinslot.wire.documents.source import DOWN, RECORDS, UP, Json, StructType, attribute_docs, purpose, tag
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REGISTER_FIELDS = ("registers", "start")
 
-S = TypeVar("S", bound=Struct)
+_ANY = Annotated[object, Meta(extra_json_schema={"description": "any JSON"})]
 
 
 def components(template: str) -> dict[str, Json]:
@@ -49,14 +49,17 @@ def _describable(kind: StructType) -> StructType:
     likeness: list[tuple[str, object] | tuple[str, object, object]] = []
     for field in fields(kind):
         if isinstance(field.default, Raw):
-            likeness.append((field.encode_name, object, None))
-        elif field.default is NODEFAULT:
+            likeness.append((field.encode_name, _ANY, None))
+        elif field.required:
             likeness.append((field.encode_name, field.type))
-        else:
+        elif field.default is not NODEFAULT:
             likeness.append((field.encode_name, field.type, field.default))
+        else:
+            made_anew = msgspec.field(default_factory=field.default_factory)
+            likeness.append((field.encode_name, field.type, made_anew))
     made: StructType = msgspec.defstruct(
         kind.__name__,
-        likeness,  # type: ignore[arg-type]  # the stub wants the tuples' types spelled out
+        likeness,
         namespace={"__doc__": kind.__doc__},
         kw_only=True,
         tag=tag(kind),
@@ -70,9 +73,10 @@ def _annotate(name: str, schema: Json) -> None:
     if kind is None or not isinstance(schema, dict):
         return
     docs = attribute_docs(kind)
+    schema["description"] = purpose(kind)
     if issubclass(kind, Enum):
         schema["description"] = "\n".join(
-            [str(schema["description"]), *(f"{member.value}: {docs.get(member.name, '')}" for member in kind)]
+            [purpose(kind), *(f"{member.value}: {docs.get(member.name, '')}" for member in kind)]
         )
         schema["enum"] = [member.value for member in kind]
     properties = schema.get("properties")

@@ -6,7 +6,8 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
+from itertools import pairwise
 from typing import TypeAlias, get_args
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from msgspec.structs import StructConfig
 from coinslot.wire.messages import Down, Up
 from coinslot.wire.records import Record
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 StructType: TypeAlias = type[Struct]
 
 UP: tuple[StructType, ...] = get_args(Up)
@@ -37,7 +38,7 @@ def purpose(kind: type) -> str:
     return " ".join(inspect.cleandoc(kind.__doc__ or "").split())
 
 
-@lru_cache(maxsize=None)
+@cache
 def attribute_docs(kind: type) -> dict[str, str]:
     """The text under each field or enum member, a base class's too."""
     found: dict[str, str] = {}
@@ -49,7 +50,7 @@ def attribute_docs(kind: type) -> dict[str, str]:
 
 def _docs_in(kind: type) -> Iterator[tuple[str, str]]:
     body = _class_bodies(kind.__module__).get(kind.__name__, [])
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in pairwise(body):
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
                 pass
@@ -59,7 +60,7 @@ def _docs_in(kind: type) -> Iterator[tuple[str, str]]:
             yield name, " ".join(str(following.value.value).split())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _class_bodies(module: str) -> dict[str, list[ast.stmt]]:
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from coinslot.wire.documents.schemas import components
 from coinslot.wire.documents.source import DOWN, RECORDS, UP, Json, StructType, attribute_docs, purpose, tag
+from coinslot.wire.ids import ID_PATTERN
 from coinslot.wire.messages import Bill, Config, Limits
 from coinslot.wire.records import CurvePoint, DeclineReason, FaultCode, StopReason, Summary
 from coinslot.wire.registers import Register
@@ -46,7 +47,9 @@ def _fields(schema: Json, every: dict[str, Json]) -> str:
     for name, part in properties.items():
         assert isinstance(part, dict)
         absent = "" if name in required else f"yes: {_default(part)}"
-        rows.append(f"| `{name}` | {_cell(_kind(part, every))} | {absent} | {_cell(str(part.get('description', '')))} |")
+        rows.append(
+            f"| `{name}` | {_cell(_kind(part, every))} | {absent} | {_cell(str(part.get('description', '')))} |"
+        )
     return "\n".join(rows) + "\n"
 
 
@@ -100,9 +103,11 @@ def _kind(part: Json, every: dict[str, Json]) -> str:
             return " or ".join(f'`"{value}"`' for value in values)
         case {"type": "integer", "minimum": low, "maximum": high}:
             return f"integer, {_number(low)} to {_number(high)}"
+        case {"type": "string", "pattern": pattern} if pattern == ID_PATTERN:
+            return "id"
         case {"type": "string", "pattern": str() as pattern}:
             longest = f", at most {part['maxLength']} characters" if "maxLength" in part else ""
-            return f"string `{pattern}`{longest}"
+            return f"string `{_plain(pattern)}`{longest}"
         case {"type": "string", "maxLength": longest}:
             return f"string, at most {longest} characters"
         case {"type": "array"}:
@@ -121,7 +126,7 @@ def _keys(part: dict[str, Json]) -> str:
         case {"enum": [*values]}:
             return " ".join(f"`{value}`" for value in values)
         case {"pattern": str() as pattern}:
-            return f"`{pattern}`"
+            return f"`{_plain(pattern)}`"
         case _:
             return "name"
 
@@ -131,6 +136,11 @@ def _reference(name: str, every: dict[str, Json]) -> str:
     if isinstance(target, dict) and "enum" in target:
         return f"a word of {name}"
     return name
+
+
+def _plain(pattern: str) -> str:
+    """Without the guard against Python's own reading of `$`."""
+    return pattern.removesuffix(r"(?!\n)")
 
 
 def _number(value: Json) -> str:

@@ -118,6 +118,14 @@ class EmbeddedBroker(Engine):
             mqtt_port=made.mqtt_port,
         )
 
+    def attach(self) -> bool:
+        """Make `access` that of a broker another process runs in this folder. False when none runs there."""
+        text = self._folder.read(_SECRETS)
+        if text is None or not self._folder.held_by_another():
+            return False
+        self._secrets = msgspec.json.decode(text, type=_Secrets)
+        return True
+
     def _spawn(self) -> Child:
         store = self._folder.path / "store"
         identity = engine_identity(store)

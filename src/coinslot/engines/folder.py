@@ -51,6 +51,20 @@ class EngineFolder:
             )
         self._lock = self._take_lock()
 
+    def held_by_another(self) -> bool:
+        """Whether somebody's engine, ours in another process included, has the folder now."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def private(self, name: str, identity: Identity) -> Path:
         """A folder below this one that only the child can enter. FolderError if it is a stranger's."""
         path = self.path / name
@@ -88,6 +102,10 @@ class EngineFolder:
             return (self.path / name).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+
+    def forget(self, name: str) -> None:
+        """Remove a file if it is there."""
+        (self.path / name).unlink(missing_ok=True)
 
     def release(self) -> None:
         """Give the folder up. Call it when the child is gone."""

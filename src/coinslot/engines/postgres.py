@@ -90,6 +90,17 @@ class EmbeddedPostgres(Engine):
             raise RuntimeError("PostgreSQL listens on its socket only")
         return f"postgresql://{SUPERUSER}:{self._password}@127.0.0.1:{self.tcp_port}/{quote(database)}"
 
+    def attach(self) -> bool:
+        """Make `url` that of a server another process runs in this folder. False when none runs there."""
+        password = self._folder.read(_PASSWORD)
+        if password is None or not self.cluster.exists() or not self._folder.held_by_another():
+            return False
+        self._password = password
+        port = self._folder.read("port")
+        self.tcp_port = int(port) if port else None
+        self.socket_folder = socket_folder(self._folder, engine_identity(self.cluster))
+        return True
+
     @property
     def _port(self) -> int:
         return _SOCKET_PORT if self.tcp_port is None else self.tcp_port
@@ -232,6 +243,7 @@ class EmbeddedPostgres(Engine):
 
     def _choose_port(self) -> None:
         if self._wanted_port is None:
+            self._folder.forget("port")
             return
         kept = self._folder.read("port")
         preferred = self._wanted_port or (int(kept) if kept else None)

@@ -14,19 +14,19 @@ from coinslot.wire.ids import TerminalId
 log = logging.getLogger(__name__)
 
 
-class _Connection(Struct):
+class _Connection(Struct, frozen=True):
     cid: int
 
 
-class _Server(Struct):
+class _Server(Struct, frozen=True):
     id: str
 
 
-class _Connections(Struct):
+class _Connections(Struct, frozen=True):
     connections: list[_Connection] = []
 
 
-class _Answer(Struct):
+class _Answer(Struct, frozen=True):
     server: _Server
     data: _Connections = _Connections()
 

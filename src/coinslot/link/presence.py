@@ -21,15 +21,15 @@ _ABSENT = """
 """
 
 
-class _Connection(Struct):
+class _Connection(Struct, frozen=True):
     mqtt_client: str = ""
 
 
-class _Page(Struct):
+class _Page(Struct, frozen=True):
     connections: list[_Connection] = []
 
 
-class _Answer(Struct):
+class _Answer(Struct, frozen=True):
     data: _Page = _Page()
 
 

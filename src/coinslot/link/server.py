@@ -128,7 +128,11 @@ class LinkServer:
                     over = asyncio.Event()
                     connection.add_termination_listener(lambda _, over=over: over.set())
                     await connection.add_listener(SECRET_CHANGED, heard)
-                    await over.wait()
+                    try:
+                        await over.wait()
+                    finally:
+                        if not connection.is_closed():
+                            await connection.remove_listener(SECRET_CHANGED, heard)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("not listening for changed secrets, trying again: %s", error)
                 await asyncio.sleep(1.0)

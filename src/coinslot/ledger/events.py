@@ -244,7 +244,11 @@ def _entry(
     kept = [(account, amount_minor) for account, amount_minor in legs if amount_minor]
     _refuse_empty(key, kept)
     entry = Entry(
-        operator, key, kind, tuple(Posting(account, currency, amount_minor) for account, amount_minor in kept), session
+        operator,
+        key,
+        kind,
+        tuple(Posting(account, currency, amount_minor) for account, amount_minor in kept),
+        session,
     )
     check(entry)
     return entry

@@ -169,7 +169,9 @@ async def entries(
     ]
 
 
-async def set_arrears_cap(connection: Connection, operator: OperatorId, currency: str, cap_minor: int) -> None:
+async def set_arrears_cap(
+    connection: Connection, operator: OperatorId, currency: str, cap_minor: int
+) -> None:
     """The most arrears one customer may run up from now on. What is owed already may stay above it."""
     await connection.execute("SELECT ledger_set_arrears_cap($1, $2, $3)", operator, currency, cap_minor)
 
@@ -195,9 +197,13 @@ def refused(error: Exception, batch: Sequence[Entry]) -> LedgerError | None:
             case "CL003":
                 return KeyConflict(facts.key or "")
             case "CL004":
-                return Unbalanced(str(error))
+                return _first_invalid(batch) or Unbalanced(str(error))
+            case "CL005":
+                return _first_invalid(batch) or UnknownAccount(str(error))
             case "CL006":
                 return AppendOnly(str(error))
+            case "CL007":
+                return _first_invalid(batch) or InvalidEntry(str(error))
             case _:
                 return LedgerError(str(error))
     if state == "22003":

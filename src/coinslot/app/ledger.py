@@ -1,0 +1,189 @@
+"""`coinslot ledger`: verify the books, list balances and entries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from coinslot.app.errors import Problem
+from coinslot.app.settings import load_settings
+from coinslot.engines.connect import open_pool
+from coinslot.ledger import store
+from coinslot.ledger.accounts import POINTS
+from coinslot.ledger.listing import Balance, balances
+from coinslot.ledger.verify import Report, verify
+from coinslot.money import MoneyError, format_amount
+from coinslot.wire.ids import OperatorId
+
+T = TypeVar("T")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, amounts in minor units.")
+_database = click.option("--database-url", metavar="URL", help="Which database; default: as configured.")
+
+
+@click.group(
+    epilog="Examples: coinslot ledger verify · coinslot ledger balances op_1 · coinslot ledger entries op_1 --json"
+)
+def command() -> None:
+    """Verify the books, list balances and entries. Nothing here changes them."""
+
+
+@command.command(name="verify", epilog="Example: coinslot ledger verify --operator op_1")
+@click.option("--operator", metavar="ID", help="Only this operator's books.")
+@_database
+@_json
+def verify_command(operator: str | None, database_url: str | None, as_json: bool) -> None:
+    """Recompute every entry, seal and balance. Exit code 1 and the first entry that does not fit, if any."""
+    console = Console(stderr=True)
+    only = None if operator is None else OperatorId(operator)
+
+    async def work(connection: store.Connection) -> Report:
+        with Progress(console=console, transient=True, disable=as_json) as bar:
+            task = bar.add_task("Recomputing", total=None)
+            return await verify(
+                connection, lambda done, total: bar.update(task, completed=done, total=total), only
+            )
+
+    report = _with_connection(database_url, work)
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+    else:
+        _show_report(report)
+    if not report.sound:
+        raise click.exceptions.Exit(1)
+
+
+@command.command(name="balances", epilog="Example: coinslot ledger balances op_1 --account operator/")
+@click.argument("operator")
+@click.option("--account", "prefix", default="", metavar="PREFIX", help="Only accounts that begin so.")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 100_000))
+@_database
+@_json
+def balances_command(operator: str, prefix: str, limit: int, database_url: str | None, as_json: bool) -> None:
+    """Balances of an operator's accounts, each in its natural sign."""
+
+    async def work(connection: store.Connection) -> list[Balance]:
+        return await balances(connection, OperatorId(operator), prefix=prefix, limit=limit)
+
+    found = _with_connection(database_url, work)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    table = Table("Account", "Currency")
+    table.add_column("Balance", justify="right")
+    for each in found:
+        table.add_row(each.account, each.currency, _amount(each.amount_minor, each.currency))
+    Console().print(table)
+
+
+@command.command(name="entries", epilog="Example: coinslot ledger entries op_1 --session ses_1hv3k8")
+@click.argument("operator")
+@click.option("--account", metavar="PATH", help="Only entries that touch this account.")
+@click.option("--session", metavar="ID", help="Only entries of this session.")
+@click.option("--key", help="Only the entry with this key.")
+@click.option("--after", default=0, metavar="ENTRY", help="Begin after this entry's number.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@_database
+@_json
+def entries_command(
+    operator: str,
+    account: str | None,
+    session: str | None,
+    key: str | None,
+    after: int,
+    limit: int,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Journal entries with their postings, oldest first; debits are positive."""
+
+    async def work(connection: store.Connection) -> list[store.Listed]:
+        return await store.entries(
+            connection,
+            OperatorId(operator),
+            account=account,
+            session=session,
+            key=key,
+            after=after,
+            limit=limit,
+        )
+
+    found = _with_connection(database_url, work)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    table = Table("Entry", "Posted", "Key", "Account")
+    table.add_column("Amount", justify="right")
+    for listed in found:
+        head = [str(listed.entry_id), f"{listed.posted_at:%Y-%m-%d %H:%M:%S}Z", listed.entry.key]
+        for leg in listed.entry.postings:
+            table.add_row(*head, leg.account, f"{_amount(leg.amount_minor, leg.currency)} {leg.currency}")
+            head = ["", "", ""]
+        table.add_section()
+    Console().print(table)
+    if len(found) == limit:
+        click.echo(f"More may follow: --after {found[-1].entry_id}", err=True)
+
+
+def _show_report(report: Report) -> None:
+    console = Console()
+    console.print(
+        f"{report.entries} entries, {report.postings} postings, {report.accounts} accounts, "
+        f"{report.seals} seals, {report.pending} entries not sealed yet"
+    )
+    if report.heads:
+        table = Table("Operator", "Head of the seals", title="Compare with what was published")
+        for operator, head in report.heads.items():
+            table.add_row(operator, head)
+        console.print(table)
+    if report.sound:
+        console.print("[green]✓ Everything fits.[/green]")
+        return
+    table = Table("Operator", "Where", "What does not fit", title=f"{len(report.faults)} faults, first first")
+    for fault in report.faults:
+        where = [
+            f"entry {fault.entry_id}" if fault.entry_id is not None else "",
+            fault.key or "",
+            f"seal {fault.seal_no}" if fault.seal_no is not None else "",
+            fault.account or "",
+        ]
+        table.add_row(fault.operator, " ".join(part for part in where if part), fault.why)
+    console.print(table)
+    console.print("[red]✗ The books do not fit. Stop payouts and compare with the last backup.[/red]")
+
+
+def _amount(amount_minor: int, currency: str) -> str:
+    if currency == POINTS:
+        return str(amount_minor)
+    try:
+        return format_amount(amount_minor, currency)
+    except MoneyError:
+        return f"{amount_minor} (minor)"
+
+
+def _with_connection(database_url: str | None, work: Callable[[store.Connection], Awaitable[T]]) -> T:
+    url = database_url or load_settings().database_url
+    if url is None:
+        raise Problem(
+            "It is not known which database holds the books.",
+            "Set COINSLOT_DATABASE_URL or pass --database-url.",
+        )
+
+    async def run() -> T:
+        pool = await open_pool(url, min_size=1, max_size=1, application_name="coinslot ledger")
+        try:
+            async with pool.acquire() as connection:
+                return await work(connection)
+        except asyncpg.UndefinedTableError as error:
+            raise Problem("This database has no ledger yet.", "Run: coinslot db migrate") from error
+        finally:
+            await pool.close()
+
+    return asyncio.run(run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -21,6 +22,7 @@ from coinslot.engines.migrate import applied_migrations, load, pending
 
 MOST_CLOCK_DIFFERENCE_S = 2.0
 _MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
+_CONNECT_S = 6.0
 _CALLOUT = "$SYS.REQ.USER.AUTH"
 
 _FORBIDDEN = f"""
@@ -28,7 +30,8 @@ SELECT c.relname || ': ' || right_name
 FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS right_name
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
   AND c.relname ~ '^(ledger_|schema_migration$)'
-  AND has_table_privilege('{APP_ROLE}', c.oid, right_name)
+  AND CASE right_name WHEN 'UPDATE' THEN has_any_column_privilege('{APP_ROLE}', c.oid, right_name)
+                      ELSE has_table_privilege('{APP_ROLE}', c.oid, right_name) END
 UNION ALL
 SELECT relname || ': owner' FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relowner = '{APP_ROLE}'::regrole
@@ -172,15 +175,18 @@ async def _callout(client: Client) -> Finding:
 
 
 async def _connect(url: str, user: str, password: str) -> Client:
-    return await nats.connect(
-        url,
-        user=user,
-        password=password,
-        allow_reconnect=False,
-        connect_timeout=3,
-        error_cb=_quiet,
-        name="doctor",
-    )
+    async with asyncio.timeout(_CONNECT_S):  # the client itself would try sixty times, two seconds apart
+        return await nats.connect(
+            url,
+            user=user,
+            password=password,
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
+            connect_timeout=3,
+            error_cb=_quiet,
+            name="doctor",
+        )
 
 
 async def _quiet(error: Exception) -> None:

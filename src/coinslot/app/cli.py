@@ -57,10 +57,12 @@ class LazyGroup(click.Group):
             module = importlib.import_module(entry.module)
         except ModuleNotFoundError as error:
             missing = error.name or "a package"
-            if missing.startswith("coinslot"):
+            if missing == entry.module:
                 raise Problem(
                     f"`coinslot {cmd_name}` is not part of this build", "Use a full release."
                 ) from error
+            if missing.startswith("coinslot"):
+                raise
             extra = "terminal" if cmd_name == "terminal" else "server,engines"
             raise Problem(
                 f"`coinslot {cmd_name}` needs {missing}, which is not installed",

@@ -39,7 +39,6 @@ from coinslot.terminal.settings import Settings
 from coinslot.terminal.taps import FOLLOW_MS, Tap
 from coinslot.wire.messages import CodeEntered, Gone, QrWanted
 from coinslot.wire.records import DeclineReason, FaultCode, StopReason
-from coinslot.wire.registers import Register
 
 
 class Core:
@@ -161,17 +160,10 @@ class Core:
         if tap is None:
             return
         now, run = self._scribe.now, tap.run
-        before = dict(tap.registers)
         gains, backwards = tap.read(read.registers, now)
         if run is None or not tap.open:
             if tap.seeps(gains.get(tap.settings.main, 0), now):
                 self._fault(tap, FaultCode.FLOW_WHILE_SHUT)
-        elif gains and tap.reported_open is False and now - tap.ordered_at >= FOLLOW_MS:
-            # The valve says it is shut: what flows now is not sold to anybody.
-            after, tap.registers = tap.registers, before
-            self._fault(tap, FaultCode.FLOW_WHILE_SHUT)
-            after[Register.S] = tap.registers[Register.S]
-            tap.registers = after
         elif gains:
             run.metered(now)
             main = tap.settings.main

@@ -23,7 +23,7 @@ class Teller:
         """Whether to tell it now: at once when a session starts or ends, else at its pace."""
         if self.told_at is None or tap.open is not self.was_open:
             return True
-        if now < watched_until:
+        if now <= watched_until:
             pace_s = config.watch_readings_s
         else:
             pace_s = config.readings_s if tap.run is not None else config.idle_readings_s

@@ -16,6 +16,7 @@ from coinslot.link.clients import connect
 from coinslot.link.outgoing import Outgoing
 from coinslot.link.server import LinkServer
 from coinslot.sessions.model import Session
+from coinslot.settlement.points import Purpose
 from coinslot.settlement.requests import StartAnswer, StartRequest
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
@@ -151,7 +152,7 @@ class Plant:
         """The session as it stands."""
         terminal = await self.books.terminal_of(self.operator, session)
         assert terminal is not None
-        async with self.books.transaction() as unit:
+        async with self.books.transaction(Purpose.WORDS) as unit:
             batch = await unit.open_batch([terminal], [session])
         return batch.sessions[session]
 

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from coinslot.settlement.changes import Batch, Send
+from coinslot.settlement.points import point
 from coinslot.wire import codec
 from coinslot.wire.topics import Channel, subject
 
@@ -36,7 +37,10 @@ class Outgoing:
         except codec.WireError as error:
             log.error("terminal %s: not sent: %s", send.terminal, error)
             return
+        kind = type(send.message).__name__.lower()
         try:
+            point(f"send.{kind}.before")
             await self._client.publish(subject(send.terminal, Channel.DOWN), data)
+            point(f"send.{kind}.after")
         except NatsError as error:
             log.warning("terminal %s: not sent now: %s", send.terminal, error)

@@ -28,7 +28,9 @@ class Act(StrEnum):
     SETTLE_LATE = "settle_late"
     """Rate the usage; with no hold left it becomes arrears or is written off."""
     RELEASE = "release"
-    """Give the whole hold back."""
+    """Give the whole hold back: nothing was used."""
+    LAPSE = "lapse"
+    """Give the whole hold back: its time ran out."""
     SEND_START = "send_start"
     """Send the start command (again)."""
     SEND_STOP = "send_stop"
@@ -71,7 +73,7 @@ _EFFECTS: dict[tuple[State, Event], tuple[Effect, ...]] = {
     (State.UNKNOWN, Event.DECLINED): (Act.RELEASE,),
     (State.UNKNOWN, Event.STOP_ASKED): (Act.SEND_STOP,),
     (State.UNKNOWN, Event.DISPROVED): (Act.RELEASE,),
-    (State.UNKNOWN, Event.GIVEN_UP): (Act.RELEASE, Doubt.NEVER_ANSWERED),
+    (State.UNKNOWN, Event.GIVEN_UP): (Act.LAPSE, Doubt.NEVER_ANSWERED),
     (State.RUNNING, Event.STOPPED): (Act.SETTLE,),
     (State.RUNNING, Event.STOP_ASKED): (Act.SEND_STOP,),
     (State.RUNNING, Event.GIVEN_UP): (Act.SETTLE, Doubt.NEVER_STOPPED),

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Purse, Review, ReviewReason
 from coinslot.settlement.hello import gone, hello
+from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Books
 from coinslot.settlement.records import Incoming, apply, apply_lost, sessions_of
 from coinslot.settlement.settle import book_late
@@ -67,7 +68,7 @@ async def _apply_together(books: Books, words: Sequence[Word], config: Config) -
             sessions += map(SessionId, word.said.open_sessions)
             epochs.append((word.terminal, Epoch(word.said.epoch)))
     terminals = list(dict.fromkeys(word.terminal for word in words))
-    async with books.transaction() as unit:
+    async with books.transaction(Purpose.WORDS) as unit:
         batch = await unit.open_batch(terminals, sessions, epochs)
         for word in words:
             _plan(batch, word, config)
@@ -106,7 +107,7 @@ def _garbled(batch: Batch, sender: TerminalId, why: str) -> None:
 
 async def _set_aside(books: Books, words: Sequence[Word], why: str) -> Batch:
     """Keep the records as they came, acknowledge them, change nothing else."""
-    async with books.transaction() as unit:
+    async with books.transaction(Purpose.ASIDE) as unit:
         batch = await unit.open_batch([words[0].terminal])
         for word in words:
             terminal = batch.terminals.get(word.terminal)

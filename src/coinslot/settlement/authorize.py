@@ -16,6 +16,7 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.changes import Batch, Purse, Terminal, UseKey
 from coinslot.settlement.commands import start_message
+from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Books
 from coinslot.settlement.requests import (
     Refusal,
@@ -26,7 +27,7 @@ from coinslot.settlement.requests import (
     StartView,
     Wallet,
 )
-from coinslot.wire.ids import CommandId, SessionId, new_id
+from coinslot.wire.ids import CommandId, SessionId
 from coinslot.wire.registers import Register
 
 START_TTL = timedelta(seconds=15)
@@ -37,7 +38,7 @@ _DRIFT_PPM = 200  # the worst pair of crystals: 100 ppm each way
 
 async def authorize(books: Books, requests: Sequence[StartRequest]) -> tuple[list[StartAnswer], Batch]:
     """Decide these starts in one transaction. The batch's messages are to be sent by the caller."""
-    async with books.transaction() as unit:
+    async with books.transaction(Purpose.START) as unit:
         opened = await unit.open_starts(requests)
         keys = needed_uses(requests, opened)
         uses = await unit.uses(keys) if keys else {}
@@ -104,7 +105,7 @@ def _decide(
     except tariffs.HoldTooSmall:
         return too_little
     principal = min(wallet.principal_minor, hold_minor)
-    session = _session(request, view, batch.now, terminal, quote, limits, principal, hold_minor - principal)
+    session = _session(request, view, batch, terminal, quote, limits, principal, hold_minor - principal)
     _take(batch, session, wallet, view, quote, uses)
     return session
 
@@ -148,24 +149,25 @@ def _quote(
 def _session(
     request: StartRequest,
     view: StartView,
-    now: datetime,
+    batch: Batch,
     terminal: Terminal,
     quote: tariffs.Quote,
     limits: msgspec.Struct,
     principal_minor: int,
     bonus_minor: int,
 ) -> Session:
+    now = batch.now
     age_ms = terminal.link_time_ms(now)
     expired_at = now + START_TTL + _MARGIN + timedelta(milliseconds=age_ms * _DRIFT_PPM // 1_000_000)
     session = Session(
         operator=request.operator,
-        id=SessionId(new_id("ses")),
+        id=SessionId(batch.make_id("ses")),
         customer=request.customer,
         appliance=view.appliance,
         terminal=request.terminal,
         outlet=request.outlet,
         state=State.AUTHORIZED,
-        command=CommandId(new_id("cmd")),
+        command=CommandId(batch.make_id("cmd")),
         request_key=request.key,
         request_hash=request.digest(),
         currency=quote.currency,

@@ -9,7 +9,7 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import Event
 from coinslot.settlement.changes import Batch, Review
 from coinslot.settlement.commands import limits_of, ping_message, start_message, stop_message
-from coinslot.settlement.settle import release, settle, settle_late
+from coinslot.settlement.settle import lapse, release, settle, settle_late
 
 
 def happen(batch: Batch, session: Session, event: Event) -> Session:
@@ -50,6 +50,8 @@ def _carry_out(batch: Batch, session: Session, effect: Effect) -> Session:
             return settle_late(batch, session)
         case Act.RELEASE:
             return release(batch, session)
+        case Act.LAPSE:
+            return lapse(batch, session)
         case Act.SEND_START | Act.SEND_STOP | Act.PROBE:
             _say(batch, session, effect)
             return session

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from coinslot.settlement.changes import Batch, Purse, UseKey
+from coinslot.settlement.points import Purpose
 from coinslot.settlement.requests import StartBatch, StartRequest
 from coinslot.wire.ids import Epoch, OperatorId, SessionId, TerminalId
 
@@ -49,7 +50,7 @@ class Unit(Protocol):
 class Books(Protocol):
     """Where settlement's state lives."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Unit]:
+    def transaction(self, purpose: Purpose) -> AbstractAsyncContextManager[Unit]:
         """Commits when its block ends, rolls back on any error. Conflict when it should be run again."""
 
     async def due(self, at_most: int) -> list[TerminalId]:

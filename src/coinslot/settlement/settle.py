@@ -6,18 +6,24 @@ hold is unbilled; usage after a release becomes arrears within the customer's ca
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from coinslot import metering, tariffs
 from coinslot.ledger import events as ledger
+from coinslot.ledger.entries import Entry
 from coinslot.sessions.model import Session
 from coinslot.settlement.authorize import use_scope
 from coinslot.settlement.changes import Batch, Purse, Review, ReviewReason, UseKey
 from coinslot.settlement.commands import limits_of
 from coinslot.wire.registers import Register
+
+GiveBack: TypeAlias = Callable[..., Entry]
+"""`ledger.release` or `ledger.lapse`."""
 
 
 def settle(batch: Batch, session: Session) -> Session:
@@ -39,7 +45,7 @@ def settle(batch: Batch, session: Session) -> Session:
             )
         )
     else:
-        _give_back(batch, session)
+        _give_back(batch, session, ledger.release)
     _count_uses(batch, session, quote, usage)
     return replace(
         session,
@@ -50,10 +56,13 @@ def settle(batch: Batch, session: Session) -> Session:
 
 
 def release(batch: Batch, session: Session) -> Session:
-    """Give the whole hold back, and the reserved allowance with it."""
-    _give_back(batch, session)
-    _count_uses(batch, session, tariffs.decode_quote(session.quote.encode()), {})
-    return session
+    """Give the whole hold back, and the reserved allowance with it: nothing was used."""
+    return _close_unused(batch, session, ledger.release)
+
+
+def lapse(batch: Batch, session: Session) -> Session:
+    """The same, because the hold's time ran out."""
+    return _close_unused(batch, session, ledger.lapse)
 
 
 def settle_late(batch: Batch, session: Session) -> Session:
@@ -137,10 +146,16 @@ def _overshoot(session: Session, usage: dict[Register, int], spec: metering.Mete
     )
 
 
-def _give_back(batch: Batch, session: Session) -> None:
+def _close_unused(batch: Batch, session: Session, post: GiveBack) -> Session:
+    _give_back(batch, session, post)
+    _count_uses(batch, session, tariffs.decode_quote(session.quote.encode()), {})
+    return session
+
+
+def _give_back(batch: Batch, session: Session, post: GiveBack) -> None:
     if session.hold_minor:
         batch.entries.append(
-            ledger.release(
+            post(
                 session.operator,
                 session.id,
                 session.customer,

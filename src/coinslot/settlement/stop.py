@@ -6,6 +6,7 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import Event, IllegalEvent
 from coinslot.settlement.changes import Batch
 from coinslot.settlement.happen import happen
+from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Books
 from coinslot.wire.ids import OperatorId, SessionId
 
@@ -18,7 +19,7 @@ async def stop(books: Books, operator: OperatorId, session: SessionId) -> tuple[
     terminal = await books.terminal_of(operator, session)
     if terminal is None:
         return None, None
-    async with books.transaction() as unit:
+    async with books.transaction(Purpose.STOP) as unit:
         batch = await unit.open_batch([terminal], [session])
         found = batch.sessions.get(session)
         if found is None or found.operator != operator:

@@ -14,6 +14,7 @@ from coinslot.ledger import accounts
 from coinslot.ledger import store as ledger
 from coinslot.settlement import rows, saving
 from coinslot.settlement.changes import Batch, Purse, UseKey
+from coinslot.settlement.points import Purpose, point
 from coinslot.settlement.ports import Conflict
 from coinslot.settlement.requests import StartBatch, StartRequest, Wallet
 from coinslot.settlement.start_views import load_views
@@ -156,11 +157,13 @@ class PostgresBooks:
         self._pool = pool
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresUnit]:
+    async def transaction(self, purpose: Purpose) -> AsyncIterator[PostgresUnit]:
         """See `ports.Books`."""
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 yield PostgresUnit(connection)
+                point(f"commit.{purpose.value}.before")
+            point(f"commit.{purpose.value}.after")
         except (
             asyncpg.DeadlockDetectedError,
             asyncpg.SerializationError,

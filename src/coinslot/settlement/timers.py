@@ -7,6 +7,7 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import Event, State
 from coinslot.settlement.changes import Batch
 from coinslot.settlement.happen import happen, repeat
+from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Books
 from coinslot.settlement.proof import disproves
 
@@ -19,7 +20,7 @@ async def sweep(books: Books) -> Batch | None:
     terminals = await books.due(SWEEP_AT_MOST)
     if not terminals:
         return None
-    async with books.transaction() as unit:
+    async with books.transaction(Purpose.SWEEP) as unit:
         batch = await unit.open_batch(terminals)
         for session in list(batch.sessions.values()):
             look(batch, session)

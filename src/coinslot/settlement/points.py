@@ -1,0 +1,47 @@
+"""Crash points: every commit and every send of a session's way has a name, before and after it.
+
+All commits of settlement pass through one `transaction(purpose)` and all commands through one `send`,
+so the list below is complete by construction. A test kills the process at each of them by setting
+`COINSLOT_CRASH_AT=<point>`; without it a point costs one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from enum import StrEnum
+from typing import Final
+
+ENVIRONMENT: Final = "COINSLOT_CRASH_AT"
+
+
+class Purpose(StrEnum):
+    """What a transaction of settlement is for."""
+
+    START = "start"
+    """Authorizing: hold and session."""
+    WORDS = "words"
+    """What terminals said, with its effects and the acknowledged position."""
+    ASIDE = "aside"
+    """Records that cannot be applied, kept for review."""
+    STOP = "stop"
+    """A stop that was asked for."""
+    SWEEP = "sweep"
+    """What time alone brings."""
+
+
+_SENT: Final = ("start", "stop", "ack", "welcome", "ping")
+POINTS: Final = tuple(
+    f"{what}.{when}"
+    for what in (*(f"commit.{purpose.value}" for purpose in Purpose), *(f"send.{kind}" for kind in _SENT))
+    for when in ("before", "after")
+)
+"""Every point there is."""
+
+_crash_at = os.environ.get(ENVIRONMENT)
+
+
+def point(name: str) -> None:
+    """Pass this point; the process ends here at once if it was chosen."""
+    if _crash_at is not None and _crash_at == name:
+        os.kill(os.getpid(), signal.SIGKILL)

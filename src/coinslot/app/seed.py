@@ -15,8 +15,7 @@ from coinslot.fleet.provisioning import rotate
 from coinslot.fleet.rules import ApplianceKind
 from coinslot.fleet.store import add_site, create_operator, find_operator, find_site, list_appliances
 from coinslot.fleet.tariff_store import add_tariff, find_tariff, list_tariffs
-from coinslot.ledger.accounts import customer_principal, operator_cash
-from coinslot.ledger.entries import Entry, EntryKind, Posting
+from coinslot.ledger.events import cash_topup
 from coinslot.ledger.store import post
 from coinslot.money import parse_currency
 from coinslot.people.customers import make_customers, oldest_named
@@ -197,14 +196,9 @@ async def make_paying_customers(
         made = await make_customers(connection, operator_id, names, by=BY)
         await post(
             connection,
-            [_cash(operator_id, customer, code, amount_minor) for customer in made],
+            [
+                cash_topup(operator_id, f"seed:{customer}", customer, code, amount_minor=amount_minor)
+                for customer in made
+            ],
         )
     return made
-
-
-def _cash(operator_id: OperatorId, customer_id: CustomerId, currency: str, amount_minor: int) -> Entry:
-    legs = (
-        Posting(operator_cash(), currency, amount_minor),
-        Posting(customer_principal(customer_id), currency, -amount_minor),
-    )
-    return Entry(operator_id, f"seed:{customer_id}", EntryKind.CASH, legs)

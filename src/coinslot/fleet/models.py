@@ -69,7 +69,8 @@ class Terminal(Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None
     online: bool
     firmware: str
-    hello_at: datetime | None
+    seen_at: datetime | None
+    """When it last said something new about itself, or fell silent."""
 
 
 class TariffVersion(Struct, frozen=True, kw_only=True):

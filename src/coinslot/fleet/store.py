@@ -199,7 +199,7 @@ async def _set_closed(
 
 _TERMINALS = """
 SELECT t.operator_id, t.terminal_id, t.site_id, t.name, t.claimed_at, t.rotated_at, t.revoked_at,
-       COALESCE(l.online, false) AS online, COALESCE(l.firmware, '') AS firmware, l.hello_at
+       COALESCE(l.online, false) AS online, COALESCE(l.firmware, '') AS firmware, l.changed_at AS seen_at
 FROM terminal t LEFT JOIN terminal_link l USING (operator_id, terminal_id)
 WHERE t.operator_id = $1
 """

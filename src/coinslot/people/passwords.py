@@ -15,7 +15,7 @@ from coinslot.fields import FieldError
 MIN_CHARACTERS = 10
 MAX_CHARACTERS = 128
 
-# 32 MiB and about 0.2 s: OWASP's password storage cheat sheet lists N=2^15, r=8, p=3 as equal in
+# 32 MiB and 0.2 to 0.4 s: OWASP's password storage cheat sheet lists N=2^15, r=8, p=3 as equal in
 # strength to its first choice, at a quarter of the memory a small server would need for each login.
 _LOG_N, _R, _P = 15, 8, 3
 _SALT_BYTES = 16

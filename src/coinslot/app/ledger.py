@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from coinslot.app.db import database
 from coinslot.app.errors import Problem
 from coinslot.app.settings import load_settings
 from coinslot.engines.connect import open_pool
@@ -29,13 +30,14 @@ _database = click.option("--database-url", metavar="URL", help="Which database; 
 
 
 @click.group(
-    epilog="Examples: coinslot ledger verify · coinslot ledger balances op_1 · coinslot ledger entries op_1 --json"
+    "ledger",
+    epilog="Examples: coinslot ledger verify · coinslot ledger balances op_1 · coinslot ledger entries op_1 --json",
 )
 def command() -> None:
     """Verify the books, list balances and entries. Nothing here changes them."""
 
 
-@command.command(name="verify", epilog="Example: coinslot ledger verify --operator op_1")
+@command.command("verify", epilog="Example: coinslot ledger verify --operator op_1")
 @click.option("--operator", metavar="ID", help="Only this operator's books.")
 @_database
 @_json
@@ -60,7 +62,7 @@ def verify_command(operator: str | None, database_url: str | None, as_json: bool
         raise click.exceptions.Exit(1)
 
 
-@command.command(name="balances", epilog="Example: coinslot ledger balances op_1 --account operator/")
+@command.command("balances", epilog="Example: coinslot ledger balances op_1 --account operator/")
 @click.argument("operator")
 @click.option("--account", "prefix", default="", metavar="PREFIX", help="Only accounts that begin so.")
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 100_000))
@@ -83,7 +85,7 @@ def balances_command(operator: str, prefix: str, limit: int, database_url: str |
     Console().print(table)
 
 
-@command.command(name="entries", epilog="Example: coinslot ledger entries op_1 --session ses_1hv3k8")
+@command.command("entries", epilog="Example: coinslot ledger entries op_1 --session ses_1hv3k8")
 @click.argument("operator")
 @click.option("--account", metavar="PATH", help="Only entries that touch this account.")
 @click.option("--session", metavar="ID", help="Only entries of this session.")
@@ -169,14 +171,7 @@ def _amount(amount_minor: int, currency: str) -> str:
 
 
 def _with_connection(database_url: str | None, work: Callable[[store.Connection], Awaitable[T]]) -> T:
-    url = database_url or load_settings().database_url
-    if url is None:
-        raise Problem(
-            "It is not known which database holds the books.",
-            "Set COINSLOT_DATABASE_URL or pass --database-url.",
-        )
-
-    async def run() -> T:
+    async def run(url: str) -> T:
         pool = await open_pool(url, min_size=1, max_size=1, application_name="coinslot ledger")
         try:
             async with pool.acquire() as connection:
@@ -186,4 +181,6 @@ def _with_connection(database_url: str | None, work: Callable[[store.Connection]
         finally:
             await pool.close()
 
-    return asyncio.run(run())
+    settings = load_settings(database_url=database_url)
+    with database(settings) as url:
+        return asyncio.run(run(url))

@@ -26,6 +26,8 @@ from coinslot.ledger.errors import (
 from coinslot.wire.ids import OperatorId
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Access: TypeAlias = "Connection | asyncpg.Pool[asyncpg.Record]"
+"""A connection, in the caller's transaction; or a pool, each call then a transaction of its own."""
 BalanceKey: TypeAlias = tuple[str, str, str]
 """Operator, account, currency."""
 
@@ -45,7 +47,7 @@ class Listed(msgspec.Struct, frozen=True):
     entry: Entry
 
 
-async def post(connection: Connection, entries: Sequence[Entry]) -> list[Posted]:
+async def post(connection: Access, entries: Sequence[Entry]) -> list[Posted]:
     """Post a batch, all or nothing, in one call; the answers are in the order of `entries`.
 
     Limits are judged on the balances after the whole batch. A key posted before with the same content (legs in
@@ -113,7 +115,7 @@ _UNLIMITED = """
 """
 
 
-async def balance(connection: Connection, operator: OperatorId, account: str, currency: str) -> int:
+async def balance(connection: Access, operator: OperatorId, account: str, currency: str) -> int:
     """The balance of any account in its natural sign, minor units (a loss of the operator is negative)."""
     kind = parse_account(account)
     if kind.limited:
@@ -138,7 +140,7 @@ _ENTRIES = """
 
 
 async def entries(
-    connection: Connection,
+    connection: Access,
     operator: OperatorId,
     *,
     account: str | None = None,

@@ -1,0 +1,177 @@
+"""The server's parts, put together in this process: what `serve`, the demo, replays, benchmarks and tests run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from coinslot.app.http import HttpServer
+from coinslot.app.settings import Role
+from coinslot.engines.broker import BrokerAccess
+from coinslot.engines.connect import Pool, open_pool
+from coinslot.link.clients import connect
+from coinslot.link.outgoing import Outgoing
+from coinslot.link.server import LinkServer
+from coinslot.link.sweeper import Sweeper
+from coinslot.settlement.starter import Starter
+from coinslot.settlement.store import PostgresBooks
+from coinslot.web.app import build_app
+from coinslot.web.services import Services, TerminalDoor
+from coinslot.wire.messages import Config
+
+log = logging.getLogger(__name__)
+
+ALL_ROLES: Final = frozenset({Role.WEB, Role.LINK, Role.SWEEP})
+_FLUSH_S: Final = 1
+_CLOSE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackOptions:
+    """How a stack is built, where it is not by default."""
+
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    """0: any free one."""
+    pool_size: int = 12
+    """Connections to the database: a batch of starts, one of records and a sweep use one each at a time."""
+    config: Config = field(default_factory=Config)
+    """What terminals are told in their welcome."""
+    door: TerminalDoor | None = None
+    """Where claimed terminals are sent; the broker's own listener by default."""
+
+
+class Stack:
+    """A running server over a migrated database and a broker; `async with` starts and stops it.
+
+    A process of its own, or part of another's: it installs no signal handler and starts no engine. Start and
+    stop sessions with `starter`, whatever the roles.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        access: BrokerAccess,
+        roles: AbstractSet[Role] = ALL_ROLES,
+        options: StackOptions | None = None,
+    ) -> None:
+        self._database_url = database_url
+        self._access = access
+        self._roles = ALL_ROLES if Role.ALL in roles else frozenset(roles)
+        self._options = options or StackOptions()
+        self._stopping = contextlib.AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.http_url = ""
+        """Of the API and pages; empty without the role `web`."""
+        self.pool: Pool
+        self.books: PostgresBooks
+        self.client: Client
+        """A NATS client of account APP."""
+        self.outgoing: Outgoing
+        self.starter: Starter
+
+    async def start(self) -> Self:
+        """Connect and serve. EngineError, nats.errors.Error, OSError or Problem when a part cannot."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def stop(self) -> None:
+        """Take nothing more, finish what was taken, say what is owed, let go. Within some 4 seconds."""
+        await self._stopping.aclose()
+
+    async def wait(self) -> None:
+        """Until a part ends that should not: raises its error. For ever when all is well."""
+        if not self._tasks:
+            await asyncio.Event().wait()
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in self._tasks:
+            if task.done():
+                task.result()
+                raise RuntimeError(f"{task.get_name()} has ended by itself")
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _start(self) -> None:
+        # What is started later is stopped earlier: first the doors, then what is behind them.
+        self.pool = await open_pool(self._database_url, min_size=2, max_size=self._options.pool_size)
+        self._stopping.push_async_callback(self._close_pool)
+        access = self._access
+        self.client = await connect(
+            access.url, user=access.server_user, password=access.server_password, name="server"
+        )
+        self._stopping.push_async_callback(self._close_client)
+        self.books = PostgresBooks(self.pool)
+        self.outgoing = Outgoing(self.client)
+        self.starter = Starter(self.books, self.outgoing.send_all)
+        self._stopping.push_async_callback(self.starter.close)
+        if Role.LINK in self._roles:
+            link = LinkServer(self.pool, access, self._options.config)
+            await link.start()
+            self._stopping.push_async_callback(link.stop)
+        if Role.SWEEP in self._roles:
+            self._keep(Sweeper(self.pool, self.books, self.outgoing).run(), "sweep")
+        if Role.WEB in self._roles:
+            await self._start_web()
+
+    async def _start_web(self) -> None:
+        access, options = self._access, self._options
+        door = options.door or TerminalDoor(
+            mqtt_host=access.mqtt_host, mqtt_port=access.mqtt_port, tls=False, ca=None
+        )
+        services = Services(pool=self.pool, starter=self.starter, door=door, check_broker=self.check_broker)
+        server = HttpServer(build_app(services), options.http_host, options.http_port)
+        await server.start()
+        self._tasks.append(server.task)
+        self._stopping.push_async_callback(server.stop)
+        self.http_url = server.url
+
+    def _keep(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+
+        self._stopping.push_async_callback(end)
+
+    async def check_broker(self) -> None:
+        """Return when the broker has answered; OSError or TimeoutError when it does not."""
+        if not self.client.is_connected:
+            raise ConnectionError("not connected to the broker")
+        try:
+            await self.client.flush(timeout=_FLUSH_S)
+        except NatsError as error:
+            raise ConnectionError(str(error)) from error
+
+    async def _close_client(self) -> None:
+        try:
+            await self.check_broker()
+        except OSError as error:
+            log.warning("commands may not have left, the next server sends them again: %s", error)
+        await self.client.close()
+
+    async def _close_pool(self) -> None:
+        try:
+            await asyncio.wait_for(self.pool.close(), _CLOSE_S)
+        except TimeoutError:
+            self.pool.terminate()

@@ -1,0 +1,160 @@
+"""Sessions: start, look, list, stop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+from litestar import Router, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Dependency, Parameter
+from litestar.response import Response
+from litestar.types import Guard
+
+from coinslot.sessions.states import State
+from coinslot.settlement.requests import Refusal, Refused, StartRequest
+from coinslot.web import reading
+from coinslot.web.api.bodies import SessionPage, StartBody
+from coinslot.web.api.documents import problem_answers
+from coinslot.web.api.refusals import refusal_problem
+from coinslot.web.problems import invalid, not_found
+from coinslot.web.request import ApiRequest, required_header
+from coinslot.web.services import Services
+from coinslot.web.views import SessionView, view_of
+from coinslot.wire.ids import CustomerId, Id, OperatorId, SessionId, TerminalId
+
+KEY_HEADER: Final = "Idempotency-Key"
+_KEY = re.compile(r"[!-~]{1,128}")
+_KEY_RULE: Final = "1 to 128 printable ASCII characters without spaces"
+MOST_LISTED: Final = 200
+
+_START_PROBLEMS: Mapping[int, ResponseSpec] = problem_answers(400, 401, 402, 404, 409, 413, 422, 423, 503)
+_Services = Annotated[Services, Dependency(skip_validation=True)]
+
+
+@post(
+    "/sessions",
+    opt={"body": StartBody},
+    summary="Start a session",
+    description=(
+        "Holds the tariff's amount, commits, and sends the start to the terminal. The same `Idempotency-Key` with "
+        "the same body gives the same session, as it then stands; with another body it is a conflict. "
+        "After a time-out or a 503, send the same request again."
+    ),
+    responses=_START_PROBLEMS,
+)
+async def start_session(
+    request: ApiRequest,
+    data: StartBody,
+    services: _Services,
+    idempotency_key: Annotated[  # read below; declared here for the document
+        str | None,
+        Parameter(header=KEY_HEADER, required=False, description=_KEY_RULE, examples=[]),
+    ] = None,
+) -> Response[SessionView]:
+    """Start a session."""
+    key = required_header(request, KEY_HEADER, _KEY, _KEY_RULE)
+    operator = request.user
+    answer = await services.starter.start(
+        StartRequest(
+            operator=operator,
+            customer=CustomerId(data.customer),
+            terminal=await _terminal(services, operator, data),
+            outlet=data.outlet,
+            key=key,
+        )
+    )
+    if isinstance(answer, Refused):
+        raise refusal_problem(answer)
+    return Response(view_of(answer), status_code=201, headers={"Location": f"/api/v1/sessions/{answer.id}"})
+
+
+async def _terminal(services: Services, operator: OperatorId, body: StartBody) -> TerminalId:
+    if body.terminal is not None:
+        if body.appliance is not None:
+            raise invalid("appliance", "give `terminal` or `appliance`, not both")
+        return TerminalId(body.terminal)
+    if body.appliance is None:
+        raise invalid("terminal", "give `terminal` or `appliance`")
+    found = await reading.terminals_of_appliance(services.pool, operator, body.appliance, body.outlet)
+    if not found:
+        raise refusal_problem(Refused(reason=Refusal.NO_SUCH_OUTLET))
+    if len(found) > 1:
+        raise invalid("appliance", "several of its terminals have this outlet number; give `terminal`")
+    return found[0]
+
+
+@get(
+    "/sessions/{session_id:str}",
+    summary="Look at a session",
+    description="The session as it stands; with its bill once it has ended.",
+    responses=problem_answers(401, 404),
+)
+async def show_session(request: ApiRequest, session_id: str, services: _Services) -> SessionView:
+    """Look at a session."""
+    found = await reading.find_session(services.pool, request.user, session_id)
+    if found is None:
+        raise not_found()
+    return view_of(found)
+
+
+@get(
+    "/sessions",
+    summary="List sessions",
+    description="The newest first. `next` of the answer is `before` of the next page.",
+    responses=problem_answers(401, 422),
+)
+async def list_sessions(
+    request: ApiRequest,
+    services: _Services,
+    customer: Annotated[Id | None, Parameter(query="customer", description="Only this customer's.")] = None,
+    in_state: Annotated[State | None, Parameter(query="state", description="Only in this state.")] = None,
+    before: Annotated[Id | None, Parameter(query="before", description="Only those made before it.")] = None,
+    limit: Annotated[
+        int, Parameter(query="limit", ge=1, le=MOST_LISTED, description="At most so many.")
+    ] = 50,
+) -> SessionPage:
+    """List sessions."""
+    found = await reading.list_sessions(
+        services.pool,
+        request.user,
+        customer=None if customer is None else CustomerId(customer),
+        state=in_state,
+        before=None if before is None else SessionId(before),
+        limit=limit,
+    )
+    more = found[-1].id if len(found) == limit else None
+    return SessionPage(sessions=[view_of(session) for session in found], next=more)
+
+
+@post(
+    "/sessions/{session_id:str}/stop",
+    status_code=200,
+    summary="Stop a session",
+    description=(
+        "Asks the terminal to end it; the answer shows the session as it then stands. Asking again, or after "
+        "the end, changes nothing and is no error."
+    ),
+    responses=problem_answers(401, 404, 503),
+)
+async def stop_session(request: ApiRequest, session_id: str, services: _Services) -> SessionView:
+    """Stop a session."""
+    # Looked up first: the text may be anything, and settlement is asked only about what is there.
+    found = await reading.find_session(services.pool, request.user, session_id)
+    if found is not None and found.live:
+        found = await services.starter.stop(request.user, found.id)
+    if found is None:
+        raise not_found()
+    return view_of(found)
+
+
+def session_routes(guards: Sequence[Guard]) -> Router:
+    """The routes of this module, behind `guards`."""
+    return Router(
+        "/",
+        route_handlers=[start_session, show_session, list_sessions, stop_session],
+        guards=guards,
+        tags=["Sessions"],
+        security=[{"key": []}],
+    )

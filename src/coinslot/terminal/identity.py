@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Annotated
@@ -65,7 +66,9 @@ def save(path: Path, identity: Identity) -> None:
 def claim(server: str, code: str) -> Identity:
     """Trade a claim code for an identity. IdentityError with the server's own words on a refusal."""
     url = f"{server.rstrip('/')}/api/v1/terminals/claim"
-    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+    parts = urllib.parse.urlsplit(url)
+    here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if parts.scheme != "https" and not here:
         raise IdentityError(f"the secret must not cross a network in the clear: use https, not {server}")
     request = urllib.request.Request(
         url,

@@ -141,7 +141,7 @@ def test_both_ledgers_follow_the_model(admin_url: str, template_name: str) -> No
     url = Books.loop.run_until_complete(create_database(admin_url, template_name))
     Books.connection = Books.loop.run_until_complete(connect_login(url))
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Books,
             settings=settings(
                 max_examples=25,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from coinslot.engines.connect import Connection, Pool
+from coinslot.engines.connect import Pool
 from coinslot.ledger import events, store
 from coinslot.ledger.entries import Entry
 from coinslot.ledger.errors import (
@@ -191,7 +191,7 @@ async def test_an_entry_without_legs_or_with_one_too_few_is_unbalanced(pool: Poo
         await store.post(pool, [raw("k", (MINE, CNY, -1))])
 
 
-async def _post_without_waiting(connection: Connection, entry: Entry) -> None:
+async def _post_without_waiting(connection: store.Connection, entry: Entry) -> None:
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = '20ms'")
         await store.post(connection, [entry])

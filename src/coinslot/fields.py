@@ -38,6 +38,18 @@ class MissingError(InputError):
         self.key = key
 
 
+def storable(text: str) -> bool:
+    """Whether the database can hold `text`: PostgreSQL refuses NUL, UTF-8 refuses half a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def search_key(kind: str, key: str) -> str:
+    """`key`, fit to be looked up. MissingError when nothing can have it, which a query would not survive."""
+    if not storable(key):
+        raise MissingError(kind, key)
+    return key
+
+
 def clean_name(field: str, text: str) -> str:
     """`text` in composed form without outer space. FieldError when it is empty, long or unprintable."""
     name = unicodedata.normalize("NFC", text).strip()

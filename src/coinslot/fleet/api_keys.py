@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from coinslot.audit import Connection, write_audit
-from coinslot.fields import MissingError, TakenError, clean_name
+from coinslot.fields import MissingError, TakenError, clean_name, search_key
 from coinslot.fleet.models import ApiKey
 from coinslot.fleet.secrets import hash_secret, new_api_key
 from coinslot.rows import many, one
@@ -52,7 +52,7 @@ async def revoke_api_key(
             "UPDATE api_key SET revoked_at = now() WHERE operator_id = $1 AND revoked_at IS NULL"
             f" AND (api_key_id = $2 OR lower(name) = lower($2)) RETURNING {_COLUMNS}",
             operator_id,
-            name_or_id,
+            search_key("API key", name_or_id),
         )
         if row is None:
             raise MissingError("API key", name_or_id)

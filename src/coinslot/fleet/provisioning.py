@@ -17,7 +17,7 @@ from coinslot.fleet.secrets import (
     normal_claim_code,
     secret_matches,
 )
-from coinslot.wire.ids import OperatorId, SiteId, TerminalId, new_id
+from coinslot.wire.ids import OperatorId, SiteId, TerminalId, is_id, new_id
 
 SECRET_CHANGED = "terminal_secret_changed"
 """PostgreSQL channel told of a terminal whose secret was rotated or revoked, when that commits: who
@@ -121,7 +121,7 @@ async def claim(connection: Connection, code: str) -> Claimed:
 async def authenticate(connection: Connection, terminal_id: str, secret: str) -> OperatorId | None:
     """Whose terminal this is, when `secret` is its own and it is not revoked; else None."""
     row = None
-    if "\0" not in terminal_id:  # PostgreSQL refuses it in text, and no id has one
+    if is_id(terminal_id):
         row = await connection.fetchrow(
             "SELECT operator_id, secret_hash FROM terminal WHERE terminal_id = $1 AND revoked_at IS NULL",
             terminal_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from coinslot.audit import Connection, write_audit
-from coinslot.fields import MissingError, TakenError, clean_name
+from coinslot.fields import MissingError, TakenError, clean_name, search_key
 from coinslot.fleet.models import Appliance, Operator, Site, Terminal
 from coinslot.fleet.rules import check_appliance_code, check_currency, check_kind, check_timezone
 from coinslot.fleet.secrets import new_appliance_code
@@ -49,7 +49,7 @@ async def find_operator(connection: Connection, key: str) -> Operator:
     row = await connection.fetchrow(
         "SELECT * FROM operator WHERE operator_id = $1 OR lower(name) = lower($1)"
         " ORDER BY operator_id = $1 DESC LIMIT 1",
-        key,
+        search_key("operator", key),
     )
     if row is None:
         raise MissingError("operator", key)
@@ -94,7 +94,7 @@ async def find_site(connection: Connection, operator_id: OperatorId, key: str) -
         "SELECT * FROM site WHERE operator_id = $1 AND (site_id = $2 OR lower(name) = lower($2))"
         " ORDER BY site_id = $2 DESC LIMIT 1",
         operator_id,
-        key,
+        search_key("site", key),
     )
     if row is None:
         raise MissingError("site", key)
@@ -159,7 +159,7 @@ async def find_appliance(connection: Connection, operator_id: OperatorId, key: s
         " AND (appliance_id = $2 OR code = $2 OR lower(name) = lower($2))"
         " ORDER BY appliance_id = $2 DESC, code = $2 DESC LIMIT 2",
         operator_id,
-        key,
+        search_key("appliance", key),
     )
     if not rows:
         raise MissingError("appliance", key)
@@ -217,7 +217,7 @@ async def find_terminal(connection: Connection, operator_id: OperatorId, key: st
         _TERMINALS + " AND (t.terminal_id = $2 OR lower(t.name) = lower($2))"
         " ORDER BY t.terminal_id = $2 DESC LIMIT 2",
         operator_id,
-        key,
+        search_key("terminal", key),
     )
     if not rows:
         raise MissingError("terminal", key)

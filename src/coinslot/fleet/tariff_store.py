@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coinslot.audit import Connection, write_audit
-from coinslot.fields import MissingError, TakenError, clean_name
+from coinslot.fields import MissingError, TakenError, clean_name, search_key
 from coinslot.fleet.models import TariffVersion
 from coinslot.rows import many, one
 from coinslot.wire.ids import OperatorId, TariffId, new_id
@@ -97,7 +97,7 @@ async def find_tariff(
         _VERSIONS + " AND (t.tariff_id = $2 OR lower(t.name) = lower($2))"
         " AND ($3::integer IS NULL OR v.version = $3) ORDER BY t.tariff_id = $2 DESC, v.version DESC LIMIT 1",
         operator_id,
-        key,
+        search_key("tariff", key),
         version,
     )
     if row is None:

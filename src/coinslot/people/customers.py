@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from coinslot.audit import Connection, write_audit
-from coinslot.fields import FieldError, MissingError, TakenError, clean_name
+from coinslot.fields import FieldError, MissingError, TakenError, clean_name, search_key
 from coinslot.people.models import Customer
 from coinslot.people.rules import normal_phone
 from coinslot.rows import many, one
@@ -104,7 +104,7 @@ async def find_customer(connection: Connection, operator_id: OperatorId, key: st
         " AND (customer_id = $2 OR phone = $3 OR (name <> '' AND lower(name) = lower($2)))"
         " ORDER BY customer_id = $2 DESC, phone = $3 DESC NULLS LAST LIMIT 2",
         operator_id,
-        key,
+        search_key("customer", key),
         phone,
     )
     if not rows:

@@ -8,7 +8,7 @@ import secrets
 import asyncpg
 
 from coinslot.audit import Connection, write_audit
-from coinslot.fields import MissingError, TakenError, clean_name
+from coinslot.fields import MissingError, TakenError, clean_name, search_key, storable
 from coinslot.people.models import Staff
 from coinslot.people.passwords import check_password, hash_password, needs_rehash, verify_password
 from coinslot.people.rules import check_login, check_role
@@ -71,7 +71,7 @@ async def find_staff(connection: Connection, operator_id: OperatorId, key: str) 
         f"SELECT {_COLUMNS} FROM staff WHERE operator_id = $1 AND (staff_id = $2 OR lower(login) = lower($2))"
         " ORDER BY staff_id = $2 DESC LIMIT 1",
         operator_id,
-        key,
+        search_key("member of staff", key),
     )
     if row is None:
         raise MissingError("member of staff", key)
@@ -112,7 +112,7 @@ async def log_in(connection: Connection, operator_id: OperatorId, login: str, pa
     An unknown login takes as long as a wrong password. How often one may try is not decided here.
     """
     row = None
-    if "\0" not in login:  # PostgreSQL refuses it in text, and no login has one
+    if storable(login):
         row = await connection.fetchrow(
             f"SELECT {_COLUMNS}, password_hash FROM staff"
             " WHERE operator_id = $1 AND lower(login) = lower($2)",

@@ -9,6 +9,7 @@ import pytest
 from coinslot.app.seed import Demo, make_fleet, make_paying_customers, seed_demo
 from coinslot.engines.connect import Connection, Pool
 from coinslot.fields import FieldError, MissingError
+from coinslot.fleet.api_keys import key_owner
 from coinslot.fleet.provisioning import (
     SECRET_CHANGED,
     Claimed,
@@ -19,9 +20,12 @@ from coinslot.fleet.provisioning import (
     revoke,
     rotate,
 )
-from coinslot.fleet.store import create_operator, find_terminal
+from coinslot.fleet.store import create_operator, find_appliance, find_operator, find_site, find_terminal
+from coinslot.fleet.tariff_store import find_tariff
 from coinslot.ledger.accounts import customer_principal
 from coinslot.ledger.store import balance
+from coinslot.people.customers import find_customer
+from coinslot.people.staff import find_staff
 from coinslot.wire.ids import OperatorId, SiteId, TerminalId
 
 
@@ -181,3 +185,17 @@ async def test_a_fleet_of_512_with_customers(pool: Pool, demo: Demo) -> None:
         assert await balance(connection, own, customer_principal(made[-1]), "CNY") == 50_00
         again = await make_fleet(connection, own, terminals=2)
         assert len(again) == 2
+
+
+@pytest.mark.parametrize("key", ["", "\0", "a\0b", "\ud800", "%", "' OR 1=1 --", "x" * 100_000])
+async def test_a_key_that_nothing_can_have_finds_nothing(pool: Pool, demo: Demo, key: str) -> None:
+    own = demo.operator.operator_id
+    async with pool.acquire() as connection:
+        with pytest.raises(MissingError):
+            await find_operator(connection, key)
+        finders = (find_site, find_appliance, find_terminal, find_tariff, find_staff, find_customer)
+        for find in finders:
+            with pytest.raises(MissingError):
+                await find(connection, own, key)
+        assert await authenticate(connection, key, "x") is None
+        assert await key_owner(connection, key) is None

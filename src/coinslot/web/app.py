@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import asyncpg
@@ -26,6 +28,8 @@ from coinslot.web.request import MAX_BODY_BYTES, ApiRequest
 from coinslot.web.services import Services
 
 log = logging.getLogger(__name__)
+
+_MISSING = re.compile(r"^Missing required (\w+) parameter '([^']+)'")
 
 AnyRequest: TypeAlias = Request[object, object, State]
 
@@ -74,12 +78,19 @@ def _problem(_request: AnyRequest, error: Problem) -> Response[bytes]:
 def _invalid(_request: AnyRequest, error: ValidationException) -> Response[bytes]:
     """What the framework found wrong with a path, a query or a header."""
     found = error.extra if isinstance(error.extra, list) else []
-    fields = tuple(
-        FieldProblem(str(one.get("key", "request")), str(one.get("message", "")))
-        for one in found
-        if isinstance(one, dict)
-    )
-    return invalid_fields(fields or (FieldProblem("request", "cannot be read"),)).response()
+    fields = [_field_problem(one) for one in found if isinstance(one, dict)]
+    if missing := _MISSING.search(str(error.detail)):
+        fields.append(_field_problem({"source": missing[1], "key": missing[2], "message": "is required"}))
+    return invalid_fields(tuple(fields) or (FieldProblem("request", "cannot be read"),)).response()
+
+
+def _field_problem(found: Mapping[str, object]) -> FieldProblem:
+    name = str(found.get("key", "request"))
+    if found.get("source") == "header":
+        name = name.replace("_", "-").title()
+    elif name == "in_state":  # the framework keeps `state` for itself
+        name = "state"
+    return FieldProblem(name, str(found.get("message", "cannot be read")))
 
 
 def _http_error(_request: AnyRequest, error: HTTPException) -> Response[bytes]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Annotated, Final
+from typing import Final
 
 import asyncpg
 from litestar import get
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 from litestar.response import Response
 
 from coinslot.web.api.bodies import Health
@@ -19,7 +20,7 @@ OK: Final = "ok"
 
 
 @get("/healthz", include_in_schema=False)
-async def healthz(services: Annotated[Services, Dependency(skip_validation=True)]) -> Response[Health]:
+async def healthz(services: NamedDependency[SkipValidation[Services]]) -> Response[Health]:
     """200 when database and broker answer within two seconds, else 503 and which of them does not."""
     database, broker = await asyncio.gather(
         _tried(services.pool.fetchval("SELECT 1")), _tried(services.check_broker())

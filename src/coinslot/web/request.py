@@ -11,7 +11,7 @@ from litestar import Request
 from litestar.datastructures import State
 from msgspec import Struct
 
-from coinslot.web.problems import FieldProblem, Problem, invalid, invalid_fields
+from coinslot.web.problems import FieldProblem, Problem, invalid_fields
 from coinslot.wire.ids import OperatorId
 
 MAX_BODY_BYTES: Final = 16 * 1024
@@ -45,16 +45,6 @@ def decode(body: bytes, kind: type[S]) -> S:
         # Which byte is wrong helps its author; the text itself may be anything and is not repeated.
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Problem(400, "not_json", "The body is not JSON", why[:200]) from None
-
-
-def required_header(request: ApiRequest, name: str, pattern: re.Pattern[str], rule: str) -> str:
-    """A header that must be there and match. Problem 422 says which and why."""
-    value = request.headers.get(name)
-    if value is None:
-        raise invalid(name, "this header is required")
-    if not pattern.fullmatch(value):
-        raise invalid(name, rule)
-    return value
 
 
 @lru_cache(maxsize=64)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 from litestar import Router, get
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import FromPath, SkipValidation
 from litestar.types import Guard
 
 from coinslot.web import reading
@@ -24,8 +24,8 @@ from coinslot.web.services import Services
 )
 async def show_balance(
     request: ApiRequest,
-    customer_id: str,
-    services: Annotated[Services, Dependency(skip_validation=True)],
+    customer_id: FromPath[str],
+    services: NamedDependency[SkipValidation[Services]],
 ) -> reading.Balance:
     """Read a balance."""
     found = await reading.find_balance(services.pool, request.user, customer_id)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Annotated, Final, TypeAlias
 
 from litestar import Router, get, post
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Response
 from litestar.types import Guard
 
@@ -19,18 +18,24 @@ from coinslot.web.api.bodies import SessionPage, StartBody
 from coinslot.web.api.documents import problem_answers
 from coinslot.web.api.refusals import refusal_problem
 from coinslot.web.problems import invalid, not_found
-from coinslot.web.request import ApiRequest, required_header
+from coinslot.web.request import ApiRequest
 from coinslot.web.services import Services
 from coinslot.web.views import SessionView, view_of
 from coinslot.wire.ids import CustomerId, Id, OperatorId, SessionId, TerminalId
 
 KEY_HEADER: Final = "Idempotency-Key"
-_KEY = re.compile(r"[!-~]{1,128}")
-_KEY_RULE: Final = "1 to 128 printable ASCII characters without spaces"
+_KEY_PATTERN: Final = r"^[!-~]{1,128}$"
 MOST_LISTED: Final = 200
 
-_START_PROBLEMS: Mapping[int, ResponseSpec] = problem_answers(400, 401, 402, 404, 409, 413, 422, 423, 503)
-_Services = Annotated[Services, Dependency(skip_validation=True)]
+_Services: TypeAlias = NamedDependency[SkipValidation[Services]]
+_Key: TypeAlias = Annotated[
+    str,
+    HeaderParameter(
+        name=KEY_HEADER,
+        pattern=_KEY_PATTERN,
+        description="Of your choice, new for each session: 1 to 128 printable ASCII characters, no spaces.",
+    ),
+]
 
 
 @post(
@@ -42,19 +47,12 @@ _Services = Annotated[Services, Dependency(skip_validation=True)]
         "the same body gives the same session, as it then stands; with another body it is a conflict. "
         "After a time-out or a 503, send the same request again."
     ),
-    responses=_START_PROBLEMS,
+    responses=problem_answers(400, 401, 402, 404, 409, 413, 422, 423, 503),
 )
 async def start_session(
-    request: ApiRequest,
-    data: StartBody,
-    services: _Services,
-    idempotency_key: Annotated[  # read below; declared here for the document
-        str | None,
-        Parameter(header=KEY_HEADER, required=False, description=_KEY_RULE, examples=[]),
-    ] = None,
+    request: ApiRequest, data: JSONBody[StartBody], services: _Services, idempotency_key: _Key
 ) -> Response[SessionView]:
     """Start a session."""
-    key = required_header(request, KEY_HEADER, _KEY, _KEY_RULE)
     operator = request.user
     answer = await services.starter.start(
         StartRequest(
@@ -62,7 +60,7 @@ async def start_session(
             customer=CustomerId(data.customer),
             terminal=await _terminal(services, operator, data),
             outlet=data.outlet,
-            key=key,
+            key=idempotency_key,
         )
     )
     if isinstance(answer, Refused):
@@ -91,7 +89,7 @@ async def _terminal(services: Services, operator: OperatorId, body: StartBody) -
     description="The session as it stands; with its bill once it has ended.",
     responses=problem_answers(401, 404),
 )
-async def show_session(request: ApiRequest, session_id: str, services: _Services) -> SessionView:
+async def show_session(request: ApiRequest, session_id: FromPath[str], services: _Services) -> SessionView:
     """Look at a session."""
     found = await reading.find_session(services.pool, request.user, session_id)
     if found is None:
@@ -108,11 +106,15 @@ async def show_session(request: ApiRequest, session_id: str, services: _Services
 async def list_sessions(
     request: ApiRequest,
     services: _Services,
-    customer: Annotated[Id | None, Parameter(query="customer", description="Only this customer's.")] = None,
-    in_state: Annotated[State | None, Parameter(query="state", description="Only in this state.")] = None,
-    before: Annotated[Id | None, Parameter(query="before", description="Only those made before it.")] = None,
+    customer: Annotated[
+        Id | None, QueryParameter(name="customer", description="Only this customer's.")
+    ] = None,
+    in_state: Annotated[State | None, QueryParameter(name="state", description="Only in this state.")] = None,
+    before: Annotated[
+        Id | None, QueryParameter(name="before", description="Only those made before it.")
+    ] = None,
     limit: Annotated[
-        int, Parameter(query="limit", ge=1, le=MOST_LISTED, description="At most so many.")
+        int, QueryParameter(name="limit", ge=1, le=MOST_LISTED, description="At most so many.")
     ] = 50,
 ) -> SessionPage:
     """List sessions."""
@@ -138,7 +140,7 @@ async def list_sessions(
     ),
     responses=problem_answers(401, 404, 503),
 )
-async def stop_session(request: ApiRequest, session_id: str, services: _Services) -> SessionView:
+async def stop_session(request: ApiRequest, session_id: FromPath[str], services: _Services) -> SessionView:
     """Stop a session."""
     # Looked up first: the text may be anything, and settlement is asked only about what is there.
     found = await reading.find_session(services.pool, request.user, session_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
 from litestar import Router, post
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, SkipValidation
 
 from coinslot.fleet.provisioning import ClaimError, claim
 from coinslot.web.api.bodies import ClaimAnswer, ClaimBody
@@ -38,9 +39,9 @@ def claim_throttle() -> Throttle:
 )
 async def claim_terminal(
     request: ApiRequest,
-    data: ClaimBody,
-    services: Annotated[Services, Dependency(skip_validation=True)],
-    throttle: Annotated[Throttle, Dependency(skip_validation=True)],
+    data: JSONBody[ClaimBody],
+    services: NamedDependency[SkipValidation[Services]],
+    throttle: NamedDependency[SkipValidation[Throttle]],
 ) -> ClaimAnswer:
     """Claim a terminal."""
     address = request.client.host if request.client is not None else ""

@@ -62,49 +62,8 @@ async def make_terminals(
         )
         for _ in names
     ]
-    terminals = [one.terminal_id for one in made]
-    appliances = [one.appliance_id for one in made]
     async with connection.transaction():
-        await connection.execute(
-            "INSERT INTO appliance (operator_id, appliance_id, site_id, kind, name, code)"
-            " SELECT $1, id, $2, $3, name, code"
-            " FROM unnest($4::text[], $5::text[], $6::text[]) AS new (id, name, code)",
-            operator_id,
-            site_id,
-            kind.value,
-            appliances,
-            list(names),
-            [one.appliance_code for one in made],
-        )
-        await connection.execute(
-            "INSERT INTO terminal (operator_id, terminal_id, site_id, name, secret_hash)"
-            " SELECT $1, id, $2, name, hash"
-            " FROM unnest($3::text[], $4::text[], $5::bytea[]) AS new (id, name, hash)",
-            operator_id,
-            site_id,
-            terminals,
-            list(names),
-            [hash_secret(one.secret) for one in made],
-        )
-        await connection.execute(
-            "INSERT INTO terminal_link (operator_id, terminal_id) SELECT $1, unnest($2::text[])",
-            operator_id,
-            terminals,
-        )
-        await connection.execute(
-            "INSERT INTO outlet (operator_id, appliance_id, terminal_id, outlet, name, tariff_id, meter_spec)"
-            " SELECT $1, appliance, terminal, outlet, name, tariff, spec"
-            " FROM unnest($2::text[], $3::text[]) AS driven (appliance, terminal)"
-            " CROSS JOIN unnest($4::smallint[], $5::text[], $6::text[], $7::text[])"
-            " AS plan (outlet, name, tariff, spec)",
-            operator_id,
-            appliances,
-            terminals,
-            list(range(len(outlets))),
-            [plan.name for plan in outlets],
-            [plan.tariff_id for plan in outlets],
-            [plan.meter_spec for plan in outlets],
-        )
+        await _insert(connection, made, names, kind, outlets)
         await write_audit(
             connection,
             operator_id,
@@ -114,3 +73,57 @@ async def make_terminals(
             detail=f"{len(made)} terminals, {len(outlets)} outlets each",
         )
     return made
+
+
+async def _insert(
+    connection: Connection,
+    made: Sequence[TerminalCredentials],
+    names: Sequence[str],
+    kind: ApplianceKind,
+    outlets: Sequence[OutletPlan],
+) -> None:
+    if not made:
+        return
+    operator_id, site_id = made[0].operator_id, made[0].site_id
+    terminals = [one.terminal_id for one in made]
+    appliances = [one.appliance_id for one in made]
+    await connection.execute(
+        "INSERT INTO appliance (operator_id, appliance_id, site_id, kind, name, code)"
+        " SELECT $1, id, $2, $3, name, code"
+        " FROM unnest($4::text[], $5::text[], $6::text[]) AS new (id, name, code)",
+        operator_id,
+        site_id,
+        kind.value,
+        appliances,
+        list(names),
+        [one.appliance_code for one in made],
+    )
+    await connection.execute(
+        "INSERT INTO terminal (operator_id, terminal_id, site_id, name, secret_hash)"
+        " SELECT $1, id, $2, name, hash"
+        " FROM unnest($3::text[], $4::text[], $5::bytea[]) AS new (id, name, hash)",
+        operator_id,
+        site_id,
+        terminals,
+        list(names),
+        [hash_secret(one.secret) for one in made],
+    )
+    await connection.execute(
+        "INSERT INTO terminal_link (operator_id, terminal_id) SELECT $1, unnest($2::text[])",
+        operator_id,
+        terminals,
+    )
+    await connection.execute(
+        "INSERT INTO outlet (operator_id, appliance_id, terminal_id, outlet, name, tariff_id, meter_spec)"
+        " SELECT $1, appliance, terminal, outlet, name, tariff, spec"
+        " FROM unnest($2::text[], $3::text[]) AS driven (appliance, terminal)"
+        " CROSS JOIN unnest($4::smallint[], $5::text[], $6::text[], $7::text[])"
+        " AS plan (outlet, name, tariff, spec)",
+        operator_id,
+        appliances,
+        terminals,
+        list(range(len(outlets))),
+        [plan.name for plan in outlets],
+        [plan.tariff_id for plan in outlets],
+        [plan.meter_spec for plan in outlets],
+    )

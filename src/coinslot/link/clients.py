@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-import nats
 from nats.aio.client import Client
 
 log = logging.getLogger(__name__)
@@ -33,20 +32,23 @@ async def connect(
             await on_return()
 
     async def disconnected() -> None:
-        log.warning("%s: the broker is gone, trying again", name)
+        if not client.is_closed:  # told of our own leaving, too
+            log.warning("%s: the broker is gone, trying again", name)
 
     async def failed(error: Exception) -> None:
         log.info("%s: %r", name, error)
 
-    return await nats.connect(
+    client = Client()
+    await client.connect(
         url,
         user=user,
         password=password,
         name=name,
         max_reconnect_attempts=-1,
-        reconnect_time_wait=_RECONNECT_WAIT_S,
+        reconnect_time_wait=_RECONNECT_WAIT_S,  # type: ignore[arg-type]  # slept for, so a float will do
         ping_interval=_PING_S,
         reconnected_cb=reconnected,
         disconnected_cb=disconnected,
         error_cb=failed,
     )
+    return client

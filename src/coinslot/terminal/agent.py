@@ -10,6 +10,7 @@ from typing import Protocol
 from coinslot.terminal.actions import Action
 from coinslot.terminal.clock import Clock, RealClock
 from coinslot.terminal.core import Core
+from coinslot.terminal.display import Texts
 from coinslot.terminal.events import (
     Boot,
     BytesReceived,
@@ -29,6 +30,7 @@ from coinslot.terminal.ports import Hardware, Outlet, Pressed
 from coinslot.terminal.rating import Rater
 from coinslot.terminal.settings import Settings
 from coinslot.wire.ids import new_id
+from coinslot.wire.records import FaultCode
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +132,7 @@ class Agent:
                 except JournalError as error:
                     log.error("%s; outlets shut, next try in %d s", error, AGAIN_MS // 1000)
                     self._hands.shut_all()
+                    self._hands.show_all(Texts(self.config.language).fault(FaultCode.JOURNAL))
                     self._connection.disconnect()
                     self._wake.clear()
                     await self._pause(AGAIN_MS)

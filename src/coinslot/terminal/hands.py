@@ -64,6 +64,11 @@ class Hands:
         for number in self._hardware.outlets:
             self._valve(number, open_it=False)
 
+    def show_all(self, lines: tuple[str, str]) -> None:
+        """The same on every display, when there is no core to decide."""
+        for number in self._hardware.outlets:
+            self._show(number, lines, None)
+
     def _one(self, action: Action) -> None:
         match action:
             case Append(line=line):

@@ -208,6 +208,8 @@ class Linking:
     def _rewind(self, want: int) -> None:
         """Send again from a place, and say what is gone between it and the first record still here."""
         kept = self._scribe.kept
+        if self._in_flight is not None and self._in_flight[0] == want:
+            return  # on its way already: a server that asks in a loop shall not cost a SIM card its month
         first = next((seq for seq in kept.records if seq >= want), kept.next_seq)
         if first > want:
             self.send(Lost(link=self.number, epoch=kept.epoch, from_seq=want, to_seq=first - 1))

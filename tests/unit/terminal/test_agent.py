@@ -176,6 +176,7 @@ async def test_a_disk_that_fills_shuts_the_valve_and_is_tried_again() -> None:
         await bench.settle()
         assert opened == []
         assert not bench.is_open
+        assert bench.hardware.simulated[0].lines == ("Out of order", "Memory fault")
         bench.journal.room = None
         await bench.pass_ms(31_000, 500)
         assert len(bench.connection.links) == 2

@@ -143,6 +143,15 @@ def test_a_wanted_record_is_sent_again_at_once() -> None:
     assert rig.last(Records).first_seq == 3
 
 
+def test_a_server_that_asks_in_a_loop_is_answered_at_the_pace_of_resends() -> None:
+    rig = used(3)
+    rig.ack_all()
+    rig.sent.clear()
+    for _ in range(50):
+        rig.say(Ack(link=rig.link, epoch=rig.epoch, seq=2, want=3), ms=20)
+    assert len(rig.messages(Records)) == 1
+
+
 def test_a_wanted_record_that_is_gone_is_said_to_be_lost_and_the_rest_follows() -> None:
     rig = used(3)
     rig.ack_all()

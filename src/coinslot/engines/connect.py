@@ -21,6 +21,16 @@ OWNER_ROLE = "coinslot_owner"
 APP_ROLE = "coinslot_app"
 """What the running product may do, and no more. Cannot log in."""
 
+UNANSWERED = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a query may raise when the server goes away under it. The last one is the driver's own: a connection
+that was told of its end and has not closed yet is used once more."""
+
 _CONNECT_S = 10.0
 
 

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from coinslot.engines.broker import BrokerAccess
+from coinslot.engines.connect import UNANSWERED
 from coinslot.fleet.provisioning import SECRET_CHANGED, authenticate
 from coinslot.link.auth import AuthCallout
 from coinslot.link.clients import connect
@@ -85,7 +86,7 @@ class LinkServer:
         await self._inbox.stop()
         try:
             await asyncio.wait_for(self._telemetry.flush(), _FLUSH_S)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except UNANSWERED as error:
             log.warning("the last readings were not stored: %s", error)
         for client in (self._client, self._auth, self._system):
             await client.close()
@@ -133,7 +134,7 @@ class LinkServer:
                     finally:
                         if not connection.is_closed():
                             await connection.remove_listener(SECRET_CHANGED, heard)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except UNANSWERED as error:
                 log.warning("not listening for changed secrets, trying again: %s", error)
                 await asyncio.sleep(1.0)
 

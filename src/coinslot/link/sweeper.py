@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
+from coinslot.engines.connect import UNANSWERED
+from coinslot.ledger.errors import LedgerError
 from coinslot.ledger.seals import seal
 from coinslot.link.outgoing import Outgoing
 from coinslot.settlement.ports import Books, Conflict
@@ -43,7 +45,9 @@ class Sweeper:
                 await self.once()
             except Conflict as error:
                 log.info("the sweep met another: %s", error)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except LedgerError as error:
+                log.error("the ledger refused what the sweep planned: %s", error)
+            except UNANSWERED as error:
                 log.warning("the sweep could not reach the database: %s", error)
             await asyncio.sleep(_EVERY_S)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import asyncpg
 import msgspec
 
+from coinslot.engines.connect import UNANSWERED
 from coinslot.wire.ids import TerminalId
 from coinslot.wire.messages import Readings
 
@@ -82,7 +83,7 @@ class Telemetry:
             await asyncio.sleep(_EVERY_S)
             try:
                 await self.flush()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except UNANSWERED as error:
                 log.warning("readings not stored: %s", error)
 
     async def flush(self) -> None:

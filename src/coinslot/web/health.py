@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final
 
-import asyncpg
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 from litestar.response import Response
 
+from coinslot.engines.connect import UNANSWERED
 from coinslot.web.api.bodies import Health
 from coinslot.web.services import Services
 
@@ -32,7 +32,7 @@ async def healthz(services: NamedDependency[SkipValidation[Services]]) -> Respon
 async def _tried(asking: Awaitable[object]) -> str:
     try:
         await asyncio.wait_for(asking, _PATIENCE_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except UNANSWERED as error:
         # Only the kind of error: its text may name hosts and users.
         return f"no answer ({type(error).__name__})"
     return OK

@@ -1,0 +1,221 @@
+"""`coinslot replay`: recorded flow through real agents, broker, server and ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+import uvloop
+from nats.errors import Error as NatsError
+from rich.console import Console
+
+from coinslot.app.errors import Problem
+from coinslot.app.installation import Installation, external_broker, open_installation
+from coinslot.app.logs import LogFormat, set_up_logs
+from coinslot.app.replay_plan import Plan, Where, make_plan, parse_speed
+from coinslot.app.replay_results import Report, add_up
+from coinslot.app.replay_run import Replay
+from coinslot.app.replay_show import Watch, show
+from coinslot.app.settings import LogLevel, Role, Settings, load_settings
+from coinslot.app.stack import Stack
+from coinslot.engines.connect import ensure_database
+from coinslot.engines.migrate import migrate
+from coinslot.sandbox.replay.appliance import Kind
+
+EPILOG = """\b
+Example:
+  coinslot replay shower_flow_1s.csv --tariff shower-litre
+  coinslot replay shower_flow_1s.csv --tariff dispenser-litre --json result.json
+  coinslot replay taps.csv --kind faucet --tariff my-tariff.json --speed 60 --terminals 4
+
+TRACE.csv has the columns event_id,t_s,ml: which use, second of it, millilitres in that second; a second that
+is absent had no flow. Each use is one session of one new customer, ended by the stop key where the recording
+ends, unless a limit of the tariff or the hold ended it before.
+
+The exit code is 1 when a use was not settled or the books do not fit.
+"""
+
+
+@click.command("replay", epilog=EPILOG)
+@click.argument("trace", metavar="TRACE.csv", type=click.Path(path_type=Path))
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in Kind]),
+    default=Kind.SHOWER.value,
+    show_default=True,
+    help="What the recording was taken at.",
+)
+@click.option(
+    "--tariff",
+    default="shower-litre",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A tariff by name (shower-litre, shower-30s, dispenser-litre, …) or a tariff's JSON file.",
+)
+@click.option("--speed", default="max", show_default=True, metavar="N|max", help="How many times real time.")
+@click.option(
+    "--terminals",
+    type=click.IntRange(1, 64),
+    help="How many share the uses.  [default: 8 at max speed, else 1]",
+)
+@click.option(
+    "--json",
+    "out",
+    metavar="OUT",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the result there as JSON; - for standard output, instead of the tables.",
+)
+@click.option(
+    "--server",
+    is_flag=True,
+    help="Play against a running server instead of a stack of its own: the one whose database and broker the "
+    "settings name (COINSLOT_DATABASE_URL, COINSLOT_NATS_URL and the broker's secrets). An operator of the "
+    "replay's own is made there, with invented money.",
+)
+def command(
+    trace: Path, kind: str, tariff: str, speed: str, terminals: int | None, out: Path | None, server: bool
+) -> None:
+    """Replay a recorded appliance: recorded flow through real agents, broker, server and ledger.
+
+    Unless --server is given it runs a PostgreSQL, a NATS and a server of its own in a temporary folder, and
+    ends them afterwards; nothing of an installation is touched.
+    """
+    plan = make_plan(
+        trace,
+        kind=Kind(kind),
+        tariff=tariff,
+        speed=parse_speed(speed),
+        terminals=terminals,
+        where=Where.GIVEN if server else Where.OWN,
+    )
+    if out is not None:
+        _check_writable(out)
+    set_up_logs(LogLevel.WARNING, LogFormat.PLAIN)
+    report = replay(plan, Watch())
+    if out is not None:
+        _write(report, out)
+    if out is None or str(out) != "-":
+        show(report, Console())
+    if not report.ok:
+        sys.exit(1)
+
+
+def replay(plan: Plan, watch: Watch) -> Report:
+    """Play a plan, with its engines. Main thread only.
+
+    Problem or EngineError when it could not begin; what fails later is in the report.
+    """
+    began_s = time.monotonic()
+    try:
+        with (
+            _end_on_sigterm(),
+            _folder() as folder,
+            _installation(plan, folder, watch) as installation,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+        ):
+            report = loop.run(_play(plan, installation, folder, watch))
+    except (NatsError, OSError) as error:
+        raise Problem(
+            f"the stack did not hold: {error or type(error).__name__}",
+            "Try again; `coinslot doctor` checks it.",
+        ) from error
+    return msgspec.structs.replace(report, wall_s=round(time.monotonic() - began_s, 3))
+
+
+async def _play(plan: Plan, installation: Installation, folder: Path, watch: Watch) -> Report:
+    roles = frozenset[Role]()
+    if plan.where is Where.OWN:
+        roles = frozenset({Role.LINK, Role.SWEEP})
+        await ensure_database(installation.database_url)
+        await migrate(installation.database_url)
+    async with Stack(installation.database_url, installation.broker, roles) as stack:
+        with watch.playing(plan) as on_played:
+            run = Replay(plan, stack, installation.broker, folder / "terminals", on_played)
+            began_s = time.monotonic()
+            events = await run.run()
+            play_s = time.monotonic() - began_s
+        watch.say("recomputing the books")
+        totals = add_up(events)
+        ledger = await run.check(totals.captured_minor)
+    return Report(
+        trace=str(plan.source),
+        kind=plan.kind.value,
+        tariff=plan.tariff_name,
+        currency=plan.tariff.currency,
+        terminals=plan.terminals,
+        speed=plan.speed_text,
+        events=tuple(events),
+        totals=totals,
+        ledger=ledger,
+        play_s=round(play_s, 3),
+        wall_s=0.0,
+    )
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder that goes with us, and that the engines' own user may pass through when we are root."""
+    path = Path(tempfile.mkdtemp(prefix="coinslot-replay-"))
+    path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def _installation(plan: Plan, folder: Path, watch: Watch) -> Iterator[Installation]:
+    if plan.where is Where.OWN:
+        # Not load_settings: nothing that is set for an installation here may lead the replay into its books.
+        with open_installation(Settings(data_dir=folder), watch.say) as own:
+            yield own
+            watch.say("stopping the engines")
+        return
+    settings = load_settings()
+    broker = external_broker(settings)
+    if settings.database_url is None or broker is None:
+        raise Problem(
+            "--server needs a server whose database and broker are known here",
+            "Set COINSLOT_DATABASE_URL, COINSLOT_NATS_URL and the broker's secrets, or leave --server out.",
+        )
+    yield Installation(settings.database_url, broker, ())
+
+
+@contextlib.contextmanager
+def _end_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does, so that the engines are stopped and the folder is removed."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_writable(out: Path) -> None:
+    """Before minutes of work, rather than after them."""
+    if str(out) == "-":
+        return
+    try:
+        out.open("ab").close()
+    except OSError as error:
+        raise Problem(
+            f"{out} cannot be written: {error.strerror}", "Name another file for --json."
+        ) from error
+
+
+def _write(report: Report, out: Path) -> None:
+    data = msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+    if str(out) == "-":
+        sys.stdout.buffer.write(data)
+    else:
+        out.write_bytes(data)

@@ -1,0 +1,269 @@
+"""A replay: each recorded use is a session of a customer of its own, through the stack that is served."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from coinslot.app.replay_plan import Plan
+from coinslot.app.replay_results import LedgerCheck, Played
+from coinslot.app.seed import BY, make_fleet, make_paying_customers
+from coinslot.app.stack import Stack
+from coinslot.engines.broker import BrokerAccess
+from coinslot.fleet.bulk import TerminalCredentials
+from coinslot.fleet.models import Operator
+from coinslot.fleet.rules import ApplianceKind
+from coinslot.fleet.store import create_operator
+from coinslot.fleet.tariff_store import add_tariff
+from coinslot.ledger.accounts import operator_revenue
+from coinslot.ledger.errors import LedgerError
+from coinslot.ledger.seals import seal
+from coinslot.ledger.store import balance
+from coinslot.ledger.verify import verify
+from coinslot.sandbox.replay.appliance import OUTLET, Kind
+from coinslot.sandbox.replay.player import PATIENCE_S, Player, Stalled
+from coinslot.sandbox.replay.traces import Trace
+from coinslot.sessions.model import Session
+from coinslot.settlement.ports import Conflict
+from coinslot.settlement.requests import Refused, StartRequest
+from coinslot.settlement.rows import SESSION_COLUMNS, session_of
+from coinslot.tariffs import dump_tariff
+from coinslot.terminal.mqtt import Account
+from coinslot.wire.ids import CustomerId, new_id
+from coinslot.wire.messages import Limits
+from coinslot.wire.registers import Register
+
+NOT_STARTED = "not started"
+NOT_PLAYED = "not played"
+FAILURES = 2
+"""In a row, and a terminal takes no more uses: what keeps it from one keeps it from the next."""
+_SETTLE_LOOK_S = 0.05
+_KINDS = {Kind.SHOWER: ApplianceKind.SHOWER, Kind.FAUCET: ApplianceKind.DISPENSER}
+
+_DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+_SESSION = f"SELECT {SESSION_COLUMNS} FROM session s WHERE s.operator_id = $1 AND s.session_id = $2"
+_HELD = """
+    SELECT COALESCE(sum(amount_minor), 0)::bigint FROM ledger_posting
+    WHERE operator_id = $1 AND account LIKE 'hold/%'
+"""
+
+OnPlayed = Callable[[Played], None]
+"""Told of each use as it ends."""
+
+
+class Work(Struct, frozen=True):
+    """One use still to be played, and by whom; `number` is its place in the recording."""
+
+    number: int
+    trace: Trace
+    customer: CustomerId
+
+
+class Replay:
+    """One replay through a started stack."""
+
+    def __init__(
+        self, plan: Plan, stack: Stack, broker: BrokerAccess, folder: Path, on_played: OnPlayed
+    ) -> None:
+        self._plan = plan
+        self._stack = stack
+        self._broker = broker
+        self._folder = folder
+        self._on_played = on_played
+        self._played: dict[int, Played] = {}
+        self._operator: Operator
+
+    async def run(self) -> list[Played]:
+        """Play everything; the uses in the recording's order. What fails is told in its line."""
+        fleet, todo = await self._prepare()
+        async with asyncio.TaskGroup() as group:
+            for credentials in fleet:
+                group.create_task(self._terminal(credentials, todo))
+        for work in todo:
+            left = _blank(work.trace, NOT_PLAYED, "every terminal had given up")
+            self._tell(work, left)
+        return [self._played[number] for number in sorted(self._played)]
+
+    async def _prepare(self) -> tuple[list[TerminalCredentials], deque[Work]]:
+        plan = self._plan
+        tariff = plan.tariff
+        async with self._stack.pool.acquire() as connection:
+            self._operator = await create_operator(
+                connection,
+                name=f"Replay {new_id('run')[4:]}",
+                currency=tariff.currency,
+                timezone="UTC",
+                by=BY,
+            )
+            own = self._operator.operator_id
+            price = await add_tariff(connection, own, name=plan.tariff_name, body=dump_tariff(tariff), by=BY)
+            fleet = await make_fleet(
+                connection,
+                own,
+                terminals=plan.terminals,
+                tariff_id=price.tariff_id,
+                kind=_KINDS[plan.kind],
+            )
+            customers = await make_paying_customers(
+                connection,
+                own,
+                names=[f"Recorded use {trace.event_id}" for trace in plan.traces],
+                currency=tariff.currency,
+                amount_minor=plan.balance_minor,
+            )
+        pairs = zip(plan.traces, customers, strict=True)
+        return fleet, deque(Work(number, *pair) for number, pair in enumerate(pairs))
+
+    async def _terminal(self, credentials: TerminalCredentials, todo: deque[Work]) -> None:
+        account = Account(
+            terminal=credentials.terminal_id,
+            secret=credentials.secret,
+            host=self._broker.mqtt_host,
+            port=self._broker.mqtt_port,
+        )
+        failures = 0
+        async with Player(account, self._folder, self._plan.kind, self._plan.speed) as player:
+            while todo and failures < FAILURES:
+                work = todo.popleft()
+                played = await self._use(player, work)
+                failures = 0 if played.settled else failures + 1
+                self._tell(work, played)
+
+    def _tell(self, work: Work, played: Played) -> None:
+        self._played[work.number] = played
+        self._on_played(played)
+
+    # ------------------------------------------------------------ one use
+
+    async def _use(self, player: Player, work: Work) -> Played:
+        """From the customer's start to the settled session. Whatever fails is in the answer."""
+        began_s = time.monotonic()
+        session: Session | None = None
+        problem: str | None = None
+        try:
+            await player.fresh_link()
+            session, problem = await self._start(player, work)
+            if session is not None and problem is None:
+                problem = await self._draw(player, session, work.trace)
+        except Stalled as error:
+            problem = f"waited in vain for {error.what}"
+        played = _blank(work.trace, NOT_STARTED, problem)
+        if session is not None:
+            ended, late = await self._settled(session)
+            played = _filled(played, ended, self._plan, problem or late)
+        return msgspec.structs.replace(
+            played, terminal_id=player.terminal, took_ms=int((time.monotonic() - began_s) * 1000)
+        )
+
+    async def _start(self, player: Player, work: Work) -> tuple[Session | None, str | None]:
+        request = StartRequest(
+            operator=self._operator.operator_id,
+            customer=work.customer,
+            terminal=player.terminal,
+            outlet=OUTLET,
+            key=f"replay:{work.customer}",
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                answer = await self._stack.starter.start(request)
+        except (Conflict, LedgerError, *_DATABASE_ERRORS) as error:
+            return None, f"the start failed: {error or type(error).__name__}"
+        if isinstance(answer, Refused):
+            return None, f"the start was refused: {answer.reason.value}"
+        return answer, None
+
+    async def _draw(self, player: Player, session: Session, trace: Trace) -> str | None:
+        if not await player.opened(session.command):
+            return "the terminal declined"
+        try:
+            await player.play(trace)
+        except Stalled:
+            await player.stop()
+            raise
+        await player.reported()
+        return None
+
+    async def _settled(self, session: Session) -> tuple[Session, str | None]:
+        """The session once it is over, or as it is when that does not come.
+
+        `stopped` is acknowledged in the same commit that settles, so the first look nearly always does.
+        """
+        deadline_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                row = await self._stack.pool.fetchrow(_SESSION, session.operator, session.id)
+            except _DATABASE_ERRORS as error:
+                return session, f"what became of it cannot be read: {error or type(error).__name__}"
+            found = session if row is None else session_of(row)
+            if found.settled_at is not None:
+                return found, None
+            if time.monotonic() >= deadline_s:
+                return found, f"not settled within {PATIENCE_S:.0f} s"
+            await asyncio.sleep(_SETTLE_LOOK_S)
+
+    # ------------------------------------------------------------ the books
+
+    async def check(self, captured_minor: int) -> LedgerCheck:
+        """Seal what is open, recompute this operator's books, and compare them with the sessions."""
+        own = self._operator.operator_id
+        async with self._stack.pool.acquire() as connection:
+            while await seal(connection, own) is not None:
+                pass
+            report = await verify(connection, operator=own)
+            revenue_minor = await balance(connection, own, operator_revenue(), self._plan.tariff.currency)
+            held_minor = -int(await connection.fetchval(_HELD, own))  # what is owed to others is negative
+        return LedgerCheck(
+            sound=report.sound,
+            entries=report.entries,
+            postings=report.postings,
+            seals=report.seals,
+            faults=tuple(fault.why for fault in report.faults),
+            revenue_minor=revenue_minor,
+            held_minor=held_minor,
+            agrees=revenue_minor == captured_minor and held_minor == 0,
+        )
+
+
+def _blank(trace: Trace, state: str, problem: str | None) -> Played:
+    return Played(
+        event_id=trace.event_id,
+        recorded_ml=trace.ml,
+        recorded_s=trace.duration_s,
+        state=state,
+        problem=problem,
+    )
+
+
+def _filled(played: Played, session: Session, plan: Plan, problem: str | None) -> Played:
+    used = (
+        {} if session.registers is None else msgspec.json.decode(session.registers, type=dict[Register, int])
+    )
+    over = session.settled_at is not None
+    return msgspec.structs.replace(
+        played,
+        register_ml=used.get(Register.ML, 0) if over else None,
+        register_s=used.get(Register.S, 0) if over else None,
+        charge_minor=session.charge_minor,
+        held_minor=session.hold_minor,
+        captured_minor=session.captured_minor,
+        released_minor=session.released_minor,
+        state=session.state.value,
+        end=session.stop_reason,
+        cut_by_hold=session.stop_reason == "limit" and any(_cut(session, used, plan)),
+        session_id=session.id,
+        problem=problem,
+    )
+
+
+def _cut(session: Session, used: dict[Register, int], plan: Plan) -> Iterator[bool]:
+    limits = msgspec.json.decode(session.limits, type=Limits)
+    yield used.get(Register.ML, 0) >= limits.ml < plan.tariff.max_ml
+    yield used.get(Register.S, 0) >= limits.s < plan.tariff.max_s

@@ -1,0 +1,223 @@
+"""One terminal that plays recordings: a real agent, journal and connection on a clock moved by the recording.
+
+The agent's time is the recording's; the link's and the server's is real. Where the two meet, the agent waits
+for the link before its time moves on, or a resend would be due before the network could have answered. For
+the same reason each use has a link of its own: a start's expiry is counted in the link's time, and what has
+passed in the recording would be taken for the age of the link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from coinslot.sandbox.replay.appliance import (
+    LAST_MS,
+    OUTLET,
+    SECOND_MS,
+    Kind,
+    Pouring,
+    RecordedAppliance,
+    settings_for,
+)
+from coinslot.sandbox.replay.clock import StepClock
+from coinslot.sandbox.replay.traces import Trace
+from coinslot.terminal.agent import Agent
+from coinslot.terminal.journal import FileJournal
+from coinslot.terminal.linking import CONNECT_MS, Phase
+from coinslot.terminal.mqtt import Account, MqttConnection
+from coinslot.terminal.rating import QuoteRater
+from coinslot.terminal.runs import Run
+from coinslot.wire.registers import Register
+
+PATIENCE_S = 20.0
+"""For one step of the link. On this machine's loopback it takes milliseconds."""
+_LOOK_S = 0.1
+"""While something is waited for, the agent's clock keeps real time, in steps of this."""
+_LAG_S = 2.0
+"""A recorded second waits this long for the link; then it is lost, and only time passing sends again."""
+
+
+class Stalled(Exception):
+    """Something did not come within its time; `what` is what."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class Player:
+    """One terminal. `async with` runs its agent, and ends it with the valve shut.
+
+    `speed` is recorded seconds for each real one; None is as fast as the link lets it.
+    """
+
+    def __init__(self, account: Account, folder: Path, kind: Kind, speed: float | None = None) -> None:
+        self.terminal = account.terminal
+        self.appliance = RecordedAppliance(clock := StepClock())
+        self._clock = clock
+        self._connection = MqttConnection(account)
+        self._speed = speed
+        self._agent = Agent(
+            settings_for(kind, account.terminal),
+            self.appliance,
+            FileJournal(folder / account.terminal),
+            self._connection,
+            clock,
+            QuoteRater(),
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._agent.run(), name=f"agent {self.terminal}")
+        self._task.add_done_callback(lambda _: self._clock.release())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._agent.stop()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the valve is."""
+        return self.appliance.outlet.is_open
+
+    # ------------------------------------------------------------ the link
+
+    async def fresh_link(self) -> None:
+        """Have a link whose time has just begun, welcomed by the server. Stalled when there is none."""
+        link = self._agent.core.link
+        if link.is_up:
+            self._connection.disconnect()
+            self._agent.link_down(link.number)
+            await self._until(lambda: not self._agent.core.link.is_up, "the end of the old link")
+        if self._agent.core.link.phase is Phase.DOWN:
+            await self._step(self._clock.ticks_ms() + 2 * CONNECT_MS)
+        await self._until(lambda: self._agent.core.link.is_up, "the server's welcome")
+        await self.reported()
+
+    async def reported(self) -> None:
+        """Every record has been acknowledged. Stalled when the server does not."""
+        if not self._all_acked():
+            await self._until(self._all_acked, "the server's acknowledgement")
+
+    def _all_acked(self) -> bool:
+        kept = self._agent.core.kept
+        return kept.acked + 1 == kept.next_seq
+
+    # ------------------------------------------------------------ use
+
+    async def opened(self, command: str) -> bool:
+        """Wait for the terminal's answer to a start; whether the valve is open. Stalled without an answer."""
+        await self._until(
+            lambda: command in self._agent.core.kept.answered, "the terminal's answer to the start"
+        )
+        return self.is_open
+
+    async def play(self, trace: Trace) -> None:
+        """Pour the recording through the open valve, then press the stop key, unless it is shut before.
+
+        Stalled when the link does not keep up; the valve is then still open.
+        """
+        first_ms = trace.first_s * SECOND_MS
+        pouring = Pouring(trace, self._clock.ticks_ms() - first_ms)
+        self.appliance.outlet.pour(pouring)
+        began_s = time.monotonic()
+        lost_s = 0.0
+        try:
+            await self._step(self._clock.ticks_ms())  # the first pulse begins the use
+            for second_s in range(trace.first_s, trace.last_s + 1):
+                if self._run() is None:
+                    return
+                await self._second(pouring, second_s)
+                lost_s += await self._link_keeps_up(PATIENCE_S - lost_s)
+                if self._speed is not None:
+                    ahead_s = (second_s + 1 - trace.first_s) / self._speed - (time.monotonic() - began_s)
+                    await asyncio.sleep(max(0.0, ahead_s))
+        finally:
+            self.appliance.outlet.end()
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Press the stop key if anything runs, and see it shut."""
+        if self._run() is not None:
+            self.appliance.press_stop()
+            await self._until(lambda: self._run() is None, "the stop key's effect")
+
+    async def _second(self, pouring: Pouring, second_s: int) -> None:
+        """One recorded second. Far from every limit the meter is read at its end; near one, at each pulse."""
+        end_ms = pouring.origin_ms + second_s * SECOND_MS + LAST_MS
+        run = self._run()
+        if run is not None and self._limit_within(pouring, run, end_ms):
+            moments = [at_ms for at_ms in pouring.pulses_ms(second_s) if at_ms > self._clock.ticks_ms()]
+            for at_ms in sorted({*moments, *self._time_limits(run)}):
+                if self._run() is not None and self._clock.ticks_ms() < at_ms < end_ms:
+                    await self._step(at_ms)
+        if self._run() is not None:
+            await self._step(end_ms)
+
+    def _limit_within(self, pouring: Pouring, run: Run, end_ms: int) -> bool:
+        now_ms = self._clock.ticks_ms()
+        coming_ml = pouring.passed_ml(end_ms) - pouring.passed_ml(now_ms)
+        used_ml = run.usage(self._agent.core.taps[OUTLET].registers)[Register.ML]
+        if used_ml + coming_ml >= run.about.limits.ml:
+            return True
+        return any(now_ms < at_ms <= end_ms for at_ms in self._time_limits(run))
+
+    def _time_limits(self, run: Run) -> list[int]:
+        limits = run.about.limits
+        idle_ms = max(run.opened_at, run.last_at) + limits.idle_s * SECOND_MS
+        if run.first_at is None:
+            return [idle_ms]
+        return [idle_ms, run.first_at + limits.s * SECOND_MS]
+
+    # ------------------------------------------------------------ time
+
+    def _run(self) -> Run | None:
+        return self._agent.core.taps[OUTLET].run
+
+    async def _step(self, to_ms: int) -> None:
+        self._check()
+        await self._clock.step(to_ms)
+
+    def _check(self) -> None:
+        if self._task is None or self._task.done():
+            raise Stalled("the agent, which has ended by itself")
+
+    async def _link_keeps_up(self, patience_s: float) -> float:
+        """Let the acknowledgements come before time moves on; the seconds lost by waiting for one in vain.
+
+        The clock stands meanwhile: with water running, moving it here could step over a limit.
+        """
+        if self._all_acked():
+            return 0.0
+        if patience_s <= 0:
+            raise Stalled("the server's acknowledgements")
+        begin_s = time.monotonic()
+        while not self._all_acked():
+            self._check()
+            left_s = begin_s + _LAG_S - time.monotonic()
+            if left_s <= 0:
+                return _LAG_S
+            await asyncio.wait([self._clock.turn()], timeout=left_s)
+        return 0.0
+
+    async def _until(self, condition: Callable[[], bool], what: str) -> None:
+        """Until the condition holds after some turn of the agent; its clock keeps real time meanwhile."""
+        begin_s = time.monotonic()
+        begin_ms = self._clock.ticks_ms()
+        while not condition():
+            self._check()
+            waited_s = time.monotonic() - begin_s
+            if waited_s > PATIENCE_S:
+                raise Stalled(what)
+            done, _ = await asyncio.wait([self._clock.turn()], timeout=_LOOK_S)
+            if not done:
+                await self._step(begin_ms + int((time.monotonic() - begin_s) * 1000))

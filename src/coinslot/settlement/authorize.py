@@ -213,7 +213,7 @@ def _take(
             )
         )
     batch.new_sessions.append(session)
-    batch.sessions[session.id] = session
+    batch.know(session)
     batch.send(session.terminal, start_message(session))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from coinslot.ledger.entries import Entry
 from coinslot.sessions.model import Session
-from coinslot.wire.ids import CustomerId, Epoch, OperatorId, SessionId, TerminalId
+from coinslot.wire.ids import CustomerId, Epoch, OperatorId, SessionId, TerminalId, new_id
 from coinslot.wire.messages import Down
 
 
@@ -145,6 +145,9 @@ class Batch:
     """
 
     now: datetime
+    make_id: Callable[[str], str] = new_id
+    """Where new ids come from: the store says so, as it says what time it is, so that a simulated run
+    can be repeated to the letter."""
     terminals: dict[TerminalId, Terminal] = field(default_factory=dict)
     sessions: dict[SessionId, Session] = field(default_factory=dict)
     retired_epochs: set[tuple[TerminalId, Epoch]] = field(default_factory=set)
@@ -161,6 +164,8 @@ class Batch:
     as far as the customer's cap allows, once the room under it is known."""
     uses: dict[UseKey, int] = field(default_factory=dict)
     sends: list[Send] = field(default_factory=list)
+    _of: dict[TerminalId, list[SessionId]] = field(default_factory=dict)
+    """Which sessions are each terminal's: a scan of all for each of 256 terminals took 30 µs a session."""
 
     def put_terminal(self, terminal: Terminal) -> None:
         """Replace a terminal's row."""
@@ -172,9 +177,15 @@ class Batch:
         self.sessions[session.id] = session
         self.changed_sessions.add(session.id)
 
+    def know(self, session: Session) -> None:
+        """Take note of a session as it is stored, or as it is about to be made."""
+        self.sessions[session.id] = session
+        self._of.setdefault(session.terminal, []).append(session.id)
+
     def live_of(self, terminal: TerminalId) -> Iterable[Session]:
-        """The loaded sessions that occupy an outlet of this terminal."""
-        return [s for s in self.sessions.values() if s.terminal == terminal and s.live]
+        """The known sessions that occupy an outlet of this terminal."""
+        own = (self.sessions[session] for session in self._of.get(terminal, ()))
+        return [session for session in own if session.live]
 
     def use(self, key: UseKey, amount: int) -> None:
         """Count usage against an allowance or a tier; negative gives some back."""

@@ -54,16 +54,16 @@ async def save(connection: Connection, batch: Batch) -> None:
     if batch.new_sessions:
         # A session made in this batch may also have been changed by it: the later one counts.
         made = [batch.sessions[session.id] for session in batch.new_sessions]
-        await connection.execute(rows.INSERT_SESSIONS, *rows.new_session_arguments(made))
+        await connection.execute(rows.INSERT_SESSIONS, [*map(rows.new_session_row, made)])
     if batch.entries:
         await ledger.post(connection, batch.entries)
     changed = batch.changed_sessions - {session.id for session in batch.new_sessions}
     if changed:
         sessions = [batch.sessions[session] for session in sorted(changed)]
-        await connection.execute(rows.UPDATE_SESSIONS, *rows.session_arguments(sessions))
+        await connection.execute(rows.UPDATE_SESSIONS, [*map(rows.changed_session_row, sessions)])
     if batch.changed_terminals:
         terminals = [batch.terminals[terminal] for terminal in sorted(batch.changed_terminals)]
-        await connection.execute(rows.UPDATE_TERMINALS, *rows.terminal_arguments(terminals))
+        await connection.execute(rows.UPDATE_TERMINALS, [*map(rows.terminal_row, terminals)])
     await _save_rare(connection, batch)
 
 

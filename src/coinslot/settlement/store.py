@@ -64,9 +64,8 @@ _DUE = """
     ) AS due ORDER BY first LIMIT $1
 """
 _ARREARS_CAPS = """
-    SELECT k.operator_id, k.account, k.currency, COALESCE(b.cap_minor, c.arrears_cap_minor, 10000)
+    SELECT k.operator_id, k.account, k.currency, COALESCE(c.arrears_cap_minor, 10000)
     FROM unnest($1::text[], $2::text[], $3::text[]) AS k(operator_id, account, currency)
-    LEFT JOIN ledger_balance b USING (operator_id, account, currency)
     LEFT JOIN ledger_cap c USING (operator_id, currency)
 """
 
@@ -111,7 +110,7 @@ class PostgresUnit:
             found = await self._connection.fetch(_SESSIONS, operators, ids)
         for row in found:
             session = rows.session_of(row)
-            batch.sessions[session.id] = session
+            batch.know(session)
 
     async def open_starts(self, requests: Sequence[StartRequest]) -> StartBatch:
         """See `ports.Unit`."""

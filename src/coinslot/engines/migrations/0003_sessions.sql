@@ -153,6 +153,11 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION make_reading_partition(date) FROM public;
 
+-- How rows travel from the application: one array of these, see settlement/rows.py.
+CREATE TYPE session_new AS (operator_id text, session_id text, customer_id text, appliance_id text, terminal_id text, outlet smallint, command_id text, request_key text, request_hash bytea, currency text, quote text, limits text, hold_principal_minor bigint, hold_bonus_minor bigint, link bigint, expires_at_ms bigint, expired_at timestamptz, meter_spec text, created_at timestamptz, state text, give_up_at timestamptz, wake_at timestamptz, epoch text);
+CREATE TYPE session_change AS (operator_id text, session_id text, state text, give_up_at timestamptz, wake_at timestamptz, meter text, epoch text, started_at timestamptz, stop_asked_at timestamptz, stopped_at timestamptz, duration_ms bigint, stop_reason text, registers text, charge_minor bigint, captured_minor bigint, arrears_minor bigint, sensors text, curve text, settled_at timestamptz);
+CREATE TYPE terminal_change AS (operator_id text, terminal_id text, link bigint, online boolean, link_began_at timestamptz, epoch text, acked_seq bigint, hello_at_ms bigint, hello_next_seq bigint, boot bigint, firmware text);
+
 GRANT SELECT, INSERT, UPDATE ON terminal_link, session, customer_use, review, alarm TO coinslot_app;
 GRANT SELECT, INSERT ON retired_epoch, reading TO coinslot_app;
 GRANT EXECUTE ON FUNCTION make_reading_partition(date) TO coinslot_app;

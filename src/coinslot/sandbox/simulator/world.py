@@ -1,0 +1,291 @@
+"""One run: a small site, its faults, its end, and the promises that must then be kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+from msgspec import Struct
+
+from coinslot.sandbox.simulator.agenda import Agenda, drive
+from coinslot.sandbox.simulator.appliance import Tap
+from coinslot.sandbox.simulator.chance import Chance, FaultKind
+from coinslot.sandbox.simulator.network import Network
+from coinslot.sandbox.simulator.people import People
+from coinslot.sandbox.simulator.rules import Rules
+from coinslot.sandbox.simulator.server import Worker
+from coinslot.sandbox.simulator.tariffs import any_tariff
+from coinslot.sandbox.simulator.terminal import Terminal
+from coinslot.sandbox.simulator.violation import Broken, Violation
+from coinslot.sessions.states import State
+from coinslot.settlement import timers
+from coinslot.settlement.memory import MemoryBooks
+from coinslot.settlement.memory_fleet import MemoryFleet, OutletRow
+from coinslot.terminal.settings import OutletSettings, Settings
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, TariffId, TerminalId
+from coinslot.wire.messages import Up
+
+OPERATOR = OperatorId("op")
+RETURN_MS = 20 * 60_000
+"""How long a terminal may take to be welcomed again, once nothing goes wrong any more: one with an older
+journal has to find a link number above its own, in steps that double."""
+SETTLED_MS = 60_000
+"""From then on every session must have ended."""
+PROBED_MS = 13 * 60_000
+"""The same for a terminal that never went: the server asks at least every ten minutes."""
+_LONGEST_SILENCE = timedelta(hours=26)
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """How large a run is."""
+
+    sessions: int = 20
+    terminals: int = 4
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a run that kept all rules came to."""
+
+    seed: int
+    steps: int
+    virtual_ms: int
+    states: dict[State, int]
+    refused: int
+    reviews: dict[str, int]
+    faults: dict[FaultKind, int]
+
+
+class World:
+    """Everything in one run. `run` returns its outcome, or raises the `Violation` it found."""
+
+    def __init__(self, seed: int, plan: Plan, trace: Callable[[str], None] | None = None) -> None:
+        self.seed = seed
+        self.plan = plan
+        self.agenda = Agenda()
+        self.chance = Chance(seed)
+        self._trace = trace
+        self._ids = 0
+        say = self.say if trace is not None else _silent
+        self.rules = Rules(self.agenda, self.chance, OPERATOR, say)
+        self.books = MemoryBooks(
+            self.agenda.now, fleet=MemoryFleet(), make_id=self._make_id, witness=self.rules
+        )
+        self.rules.watch(self.books)
+        self.network = Network(self.agenda, self.chance, self._deliver)
+        self.workers = [
+            Worker(self.agenda, self.chance, self.books, self.network, self.rules.sent)
+            for _ in range(self.chance.between(1, 2))
+        ]
+        self._make_site()
+
+    def run(self) -> Outcome:
+        """From the first boot to the last promise."""
+        try:
+            self._day()
+            self._evening()
+            self._promises()
+        except Violation:
+            raise
+        except Exception as error:
+            # Whatever stops a run is a finding: a rule, an assertion, an error nobody handled.
+            why = str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
+            raise Violation(self.seed, self.agenda.steps, why, self.command()) from error
+        return self._outcome()
+
+    def command(self) -> str:
+        """What repeats this run and prints its steps."""
+        return (
+            f"coinslot simulate --schedules 1 --seed {self.seed} --sessions {self.plan.sessions} "
+            f"--terminals {self.plan.terminals} --trace"
+        )
+
+    def say(self, text: str) -> None:
+        """One line of the trace."""
+        if self._trace is not None:
+            self._trace(f"{self.agenda.steps:6d} {self.agenda.now_ms / 1000:10.3f} s  {text}")
+
+    # ------------------------------------------------------------ the site
+
+    def _make_site(self) -> None:
+        fleet, chance = self.books.fleet, self.chance
+        self.tariffs = [TariffId("tariff-0"), TariffId("tariff-1")]
+        for tariff in self.tariffs:
+            fleet.tariffs[OPERATOR, tariff] = [any_tariff(chance)]
+        self.terminals = [self._make_terminal(number) for number in range(self.plan.terminals)]
+        customers = [CustomerId(f"c{number}") for number in range(max(2, self.plan.sessions // 3))]
+        for customer in customers:
+            fleet.customers[OPERATOR, customer] = True
+        self.people = People(
+            self.agenda, chance, self.books, OPERATOR, customers, self.terminals, self.workers
+        )
+
+    def _make_terminal(self, number: int) -> Terminal:
+        name, outlets = TerminalId(f"t{number}"), range(self.chance.between(1, 2))
+        taps = {
+            outlet: Tap(self.agenda, self.chance.between(40, 350), self.chance.one_of((1, 5, 100)))
+            for outlet in outlets
+        }
+        settings = Settings(
+            terminal=name, outlets=tuple(OutletSettings(outlet=outlet, seep=1_000) for outlet in outlets)
+        )
+        self.books.fleet.owners[name] = OPERATOR
+        for outlet in outlets:
+            self.books.fleet.outlets[OPERATOR, name, outlet] = OutletRow(
+                appliance=ApplianceId(f"a{number}"), tariff=self.chance.one_of(self.tariffs)
+            )
+        return Terminal(self.agenda, self.chance, self.network, settings, taps, self.rules)
+
+    def _make_id(self, prefix: str) -> str:
+        self._ids += 1
+        return f"{prefix}-{self._ids}"
+
+    def _deliver(self, terminal: TerminalId, said: Up | bytes) -> None:
+        alive = [worker for worker in self.workers if worker.alive]
+        if alive:
+            self.chance.one_of(alive).receive(terminal, said)
+
+    # ------------------------------------------------------------ the day
+
+    def _day(self) -> None:
+        chance, agenda = self.chance, self.agenda
+        for terminal in self.terminals:
+            agenda.after(chance.between(0, 2_000), terminal.power_on)
+        for customer in self.people.customers:
+            self.people.pays_in(customer, chance.one_of((100, 1_000, 5_000)))
+        length_ms = 20_000 + self.plan.sessions * 60_000 // self.plan.terminals
+        for number in range(self.plan.sessions):
+            at = chance.between(5_000, length_ms)
+            agenda.after(at, lambda it=number: self.people.wants_to_start(it))  # type: ignore[misc]
+        for _ in range(chance.between(0, 3)):
+            customer, amount = chance.one_of(self.people.customers), chance.between(1, 3_000)
+            agenda.after(chance.between(0, length_ms), lambda c=customer, a=amount: self.people.pays_in(c, a))  # type: ignore[misc]
+        for _ in range(chance.between(0, 3)):
+            tariff = chance.one_of(self.tariffs)
+            agenda.after(chance.between(0, length_ms), lambda it=tariff: self.people.edits_tariff(it))  # type: ignore[misc]
+        self._plan_great_faults(length_ms)
+        while agenda.step(length_ms):
+            pass
+
+    def _plan_great_faults(self, length_ms: int) -> None:
+        if self.chance.fault(FaultKind.BROKER_RESTART):
+            self.agenda.after(self.chance.between(0, length_ms), self._restart_broker)
+        if self.chance.fault(FaultKind.REVOKED):
+            self.agenda.after(self.chance.between(0, length_ms), self._revoke)
+
+    def _restart_broker(self) -> None:
+        self.say("the broker restarts")
+        self.network.restart(self.chance.between(500, 20_000), self._broker_is_back)
+
+    def _broker_is_back(self) -> None:
+        for worker in self.workers:
+            worker.absent()
+
+    def _revoke(self) -> None:
+        terminal = self.chance.one_of(self.terminals)
+        self.say(f"{terminal.name} is revoked")
+        self.books.fleet.revoked.add(terminal.name)
+        self.network.refused.add(terminal.name)
+        connection = self.network.current.get(terminal.name)
+        if connection is not None:
+            self.network.cut(connection, with_will=True)
+        self.agenda.after(self.chance.between(1_000, 120_000), lambda: self._grant(terminal.name))
+
+    def _grant(self, terminal: TerminalId) -> None:
+        self.books.fleet.revoked.discard(terminal)
+        self.network.refused.discard(terminal)
+
+    # ------------------------------------------------------------ the end of all faults
+
+    def _evening(self) -> None:
+        """Nothing goes wrong any more; everything comes back; whoever still stands there presses stop."""
+        self.say("from here on nothing goes wrong")
+        self.chance.end_faults()
+        self._reconnecting = self.chance.likely(0.5)
+        for terminal in self.terminals:
+            self._grant(terminal.name)
+        end = self.agenda.now_ms + RETURN_MS
+        self._until(end, lambda: all(worker.alive for worker in self.workers) and not self.network.down)
+        self._until(end, self._all_up)
+        if not self._all_up():
+            late = [terminal.name for terminal in self.terminals if not self._is_up(terminal)]
+            raise Broken(f"{', '.join(late)} not welcomed {RETURN_MS // 1000} s after all faults ended")
+        if self._reconnecting:
+            for terminal in self.terminals:
+                terminal.reconnect()
+            self._until(end + SETTLED_MS, self._all_up)
+
+    def _promises(self) -> None:
+        limit_ms = SETTLED_MS if self._reconnecting else PROBED_MS
+        end = self.agenda.now_ms + limit_ms
+        while self.agenda.now_ms < end and not self._all_ended():
+            self._press_all_keys()
+            self._until(min(end, self.agenda.now_ms + 2_000), self._all_ended)
+        open_ones = [
+            f"{session.id} is {session.state.value}"
+            for session in self.books.sessions.values()
+            if session.live and session.id not in self.rules.tainted
+        ]
+        if open_ones:
+            raise Broken(f"{limit_ms // 1000} s after its terminal's return {'; '.join(open_ones)}")
+        unacked = [t.name for t in self.terminals if t.core and t.core.kept.acked != t.core.kept.next_seq - 1]
+        self._until(end, lambda: not self._unacked())
+        if self._unacked():
+            raise Broken(f"the journals of {', '.join(unacked)} are not acknowledged")
+        self._wait_for_deadlines()
+        self.rules.late_use_is_reviewed()
+        for customer in self.people.customers:
+            self.rules.money.conserved(customer)
+        self.books.ledger.check_invariants()
+
+    def _wait_for_deadlines(self) -> None:
+        """What no record can settle any more is settled by its deadline, a day and the limit later."""
+        end = self.agenda.now() + _LONGEST_SILENCE
+        while self.books.live and self.agenda.now() < end:
+            self.agenda.now_ms += 600_000
+            while drive(timers.sweep(self.books)) is not None:
+                pass
+        if self.books.live:
+            raise Broken(f"{sorted(self.books.live)} outlived every deadline")
+
+    def _press_all_keys(self) -> None:
+        for terminal in self.terminals:
+            for outlet in terminal.taps:
+                terminal.press_stop(outlet)
+
+    def _until(self, end_ms: int, done: Callable[[], bool]) -> None:
+        while not done() and self.agenda.step(end_ms):
+            pass
+
+    def _is_up(self, terminal: Terminal) -> bool:
+        return terminal.core is not None and terminal.core.link.is_up
+
+    def _all_up(self) -> bool:
+        return all(map(self._is_up, self.terminals))
+
+    def _all_ended(self) -> bool:
+        return all(self.books.sessions[key].id in self.rules.tainted for key in self.books.live) and not any(
+            tap.is_open for terminal in self.terminals for tap in terminal.taps.values()
+        )
+
+    def _unacked(self) -> list[TerminalId]:
+        return [
+            terminal.name
+            for terminal in self.terminals
+            if terminal.core is None or terminal.core.kept.acked != terminal.core.kept.next_seq - 1
+        ]
+
+    def _outcome(self) -> Outcome:
+        return Outcome(
+            seed=self.seed,
+            steps=self.agenda.steps,
+            virtual_ms=self.agenda.now_ms,
+            states=dict(Counter(session.state for session in self.books.sessions.values())),
+            refused=self.people.refused,
+            reviews=dict(Counter(review.reason for review in self.books.reviews)),
+            faults=dict(self.chance.injected),
+        )
+
+
+def _silent(text: str) -> None:
+    """Nobody listens."""

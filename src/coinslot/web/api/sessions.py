@@ -21,7 +21,7 @@ from coinslot.web.problems import invalid, not_found
 from coinslot.web.request import ApiRequest
 from coinslot.web.services import Services
 from coinslot.web.views import SessionView, view_of
-from coinslot.wire.ids import CustomerId, Id, OperatorId, SessionId, TerminalId
+from coinslot.wire.ids import ID_PATTERN, CustomerId, OperatorId, SessionId, TerminalId
 
 KEY_HEADER: Final = "Idempotency-Key"
 _KEY_PATTERN: Final = r"^[!-~]{1,128}$"
@@ -107,11 +107,12 @@ async def list_sessions(
     request: ApiRequest,
     services: _Services,
     customer: Annotated[
-        Id | None, QueryParameter(name="customer", description="Only this customer's.")
+        str | None, QueryParameter(name="customer", pattern=ID_PATTERN, description="Only this customer's.")
     ] = None,
     in_state: Annotated[State | None, QueryParameter(name="state", description="Only in this state.")] = None,
     before: Annotated[
-        Id | None, QueryParameter(name="before", description="Only those made before it.")
+        str | None,
+        QueryParameter(name="before", pattern=ID_PATTERN, description="Only those made before it."),
     ] = None,
     limit: Annotated[
         int, QueryParameter(name="limit", ge=1, le=MOST_LISTED, description="At most so many.")

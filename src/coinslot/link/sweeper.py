@@ -13,6 +13,7 @@ from coinslot.engines.connect import UNANSWERED
 from coinslot.ledger.errors import LedgerError
 from coinslot.ledger.seals import seal
 from coinslot.link.outgoing import Outgoing
+from coinslot.settlement.points import Purpose, point
 from coinslot.settlement.ports import Books, Conflict
 from coinslot.settlement.timers import sweep
 from coinslot.wire.ids import OperatorId
@@ -67,8 +68,10 @@ class Sweeper:
         """Seal what is pending, operator by operator."""
         operators = await self._pool.fetch("SELECT DISTINCT operator_id FROM ledger_pending")
         for row in operators:
-            async with self._pool.acquire() as connection:
+            async with self._pool.acquire() as connection, connection.transaction():
                 await seal(connection, OperatorId(row[0]), at_most=_SEAL_AT_MOST)
+                point(f"commit.{Purpose.SEAL.value}.before")
+            point(f"commit.{Purpose.SEAL.value}.after")
 
     async def _make_partitions(self, now: datetime) -> None:
         async with self._pool.acquire() as connection:

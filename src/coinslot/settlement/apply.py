@@ -16,7 +16,7 @@ from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Purse, Review, ReviewReason
 from coinslot.settlement.hello import gone, hello
 from coinslot.settlement.points import Purpose
-from coinslot.settlement.ports import Books
+from coinslot.settlement.ports import Books, Unstorable
 from coinslot.settlement.records import Incoming, apply, apply_lost, sessions_of
 from coinslot.settlement.settle import book_late
 from coinslot.wire.ids import Epoch, SessionId, TerminalId
@@ -45,15 +45,15 @@ async def apply_words(books: Books, words: Sequence[Word], config: Config) -> li
     """Apply these in order, in one transaction if that succeeds. The batches' messages are to be sent."""
     try:
         return [await _apply_together(books, words, config)]
-    except LedgerError as error:
-        log.warning("a batch of %d could not be posted, trying each: %s", len(words), error)
+    except (LedgerError, Unstorable) as error:
+        log.warning("a batch of %d could not be saved, trying each: %s", len(words), error)
     batches = []
     for terminal in dict.fromkeys(word.terminal for word in words):
         own = [word for word in words if word.terminal == terminal]
         try:
             batches.append(await _apply_together(books, own, config))
-        except LedgerError as error:
-            log.error("terminal %s: stored for review, not posted: %s", terminal, error)
+        except (LedgerError, Unstorable) as error:
+            log.error("terminal %s: stored for review, not applied: %s", terminal, error)
             batches.append(await _set_aside(books, own, str(error)))
     return batches
 

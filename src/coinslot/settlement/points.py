@@ -2,7 +2,8 @@
 
 All commits of settlement pass through one `transaction(purpose)` and all commands through one `send`,
 so the list below is complete by construction. A test kills the process at each of them by setting
-`COINSLOT_CRASH_AT=<point>`; without it a point costs one comparison.
+`COINSLOT_CRASH_AT=<point>`, or `<point>:<n>` for the n-th time it is passed; without it a point costs
+one comparison.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ class Purpose(StrEnum):
     """A stop that was asked for."""
     SWEEP = "sweep"
     """What time alone brings."""
+    SEAL = "seal"
+    """Chaining what was posted; the sweep's own, it locks no terminal."""
 
 
-_SENT: Final = ("start", "stop", "ack", "welcome", "ping")
+_SENT: Final = ("start", "stop", "ack", "welcome", "ping", "show")
 POINTS: Final = tuple(
     f"{what}.{when}"
     for what in (*(f"commit.{purpose.value}" for purpose in Purpose), *(f"send.{kind}" for kind in _SENT))
@@ -38,10 +41,18 @@ POINTS: Final = tuple(
 )
 """Every point there is."""
 
-_crash_at = os.environ.get(ENVIRONMENT)
+_crash_at, _, _time = os.environ.get(ENVIRONMENT, "").partition(":")
+_passes_left = int(_time or 1)
 
 
 def point(name: str) -> None:
     """Pass this point; the process ends here at once if it was chosen."""
-    if _crash_at is not None and _crash_at == name:
+    if _crash_at and _crash_at == name:
+        _crash()
+
+
+def _crash() -> None:
+    global _passes_left
+    _passes_left -= 1
+    if _passes_left == 0:
         os.kill(os.getpid(), signal.SIGKILL)

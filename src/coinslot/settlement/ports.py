@@ -19,6 +19,10 @@ class Conflict(Exception):
     """Another transaction got in the way and nothing was saved: the same call may be made again."""
 
 
+class Unstorable(Exception):
+    """The store will never take what was to be saved, and saved nothing: the same call fails again."""
+
+
 class Unit(Protocol):
     """One transaction. Nothing it saved is seen before it ends, and all of it or none is."""
 
@@ -51,7 +55,8 @@ class Books(Protocol):
     """Where settlement's state lives."""
 
     def transaction(self, purpose: Purpose) -> AbstractAsyncContextManager[Unit]:
-        """Commits when its block ends, rolls back on any error. Conflict when it should be run again."""
+        """Commits when its block ends, rolls back on any error. Conflict when it should be run again,
+        Unstorable when that would be of no use."""
 
     async def due(self, at_most: int) -> list[TerminalId]:
         """Terminals with a session whose time to look has come, longest due first."""

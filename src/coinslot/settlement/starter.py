@@ -11,7 +11,7 @@ from coinslot.sessions.model import Session
 from coinslot.settlement.authorize import authorize
 from coinslot.settlement.batching import Batcher
 from coinslot.settlement.changes import Batch
-from coinslot.settlement.ports import Books, Conflict
+from coinslot.settlement.ports import Books, Conflict, Unstorable
 from coinslot.settlement.requests import StartAnswer, StartRequest
 from coinslot.settlement.stop import stop
 from coinslot.wire.ids import OperatorId, SessionId
@@ -61,7 +61,7 @@ class Starter:
     async def _decide(self, requests: Sequence[StartRequest]) -> Sequence[StartAnswer]:
         try:
             return await self._together(requests)
-        except (Conflict, LedgerError) as error:
+        except (Conflict, LedgerError, Unstorable) as error:
             if len(requests) == 1:
                 return [await self._alone(requests[0], error)]
             log.info("a batch of %d starts was refused, trying each: %s", len(requests), error)

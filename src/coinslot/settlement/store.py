@@ -15,7 +15,7 @@ from coinslot.ledger import store as ledger
 from coinslot.settlement import rows, saving
 from coinslot.settlement.changes import Batch, Purse, UseKey
 from coinslot.settlement.points import Purpose, point
-from coinslot.settlement.ports import Conflict
+from coinslot.settlement.ports import Conflict, Unstorable
 from coinslot.settlement.requests import StartBatch, StartRequest, Wallet
 from coinslot.settlement.start_views import load_views
 from coinslot.wire.ids import Epoch, OperatorId, SessionId, TerminalId
@@ -170,6 +170,9 @@ class PostgresBooks:
             asyncpg.UniqueViolationError,
         ) as error:
             raise Conflict(str(error)) from error
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            # The server's refusals and the driver's own: a number or a text that no column takes.
+            raise Unstorable(str(error)) from error
 
     async def due(self, at_most: int) -> list[TerminalId]:
         """See `ports.Books`."""

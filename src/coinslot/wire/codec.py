@@ -16,6 +16,9 @@ class WireError(ValueError):
 
 T = TypeVar("T")
 
+_WHY_CHARS = 300
+"""A longer explanation is the sender's own text, quoted."""
+
 _encoder = msgspec.json.Encoder()
 _up: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _down: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)
@@ -54,4 +57,9 @@ def _decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(str(error)) from None
+        raise WireError(_printable(str(error))) from None
+
+
+def _printable(text: str) -> str:
+    """An error's text as a database and a log take it: it quotes what was sent, NUL included."""
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text[:_WHY_CHARS])

@@ -12,6 +12,8 @@ from coinslot.wire.messages import Limits, Link, Seq
 from coinslot.wire.records import FaultCode, Milliseconds, Outlet
 from coinslot.wire.registers import Count, Registers
 
+NO_QUOTE = Raw(b"null")
+
 
 class EntryError(ValueError):
     """The bytes are not a line of the journal."""
@@ -40,7 +42,8 @@ class RecordKept(_Entry, frozen=True, kw_only=True, tag="record"):
     seq: Seq
     record: Raw
     limits: Limits | None = None
-    quote: Raw | None = None
+    quote: Raw = NO_QUOTE
+    """Never `Raw | None`: msgspec reads that as "null or nothing", and refuses every real quote."""
 
 
 class LinkUsed(_Entry, frozen=True, kw_only=True, tag="link"):

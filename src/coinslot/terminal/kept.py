@@ -167,7 +167,7 @@ class Kept:
                     outlet=record.outlet,
                     start=record.registers,
                     limits=entry.limits or _NO_LIMITS,
-                    quote=entry.quote or Raw(b"null"),
+                    quote=entry.quote,
                 )
             case Stopped():
                 self.open.pop(record.session, None)

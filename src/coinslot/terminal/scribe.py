@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Raw
 
 from coinslot.terminal.actions import Action, Append, Note, Rewrite
-from coinslot.terminal.entries import Entry, RecordKept, encode_entry
+from coinslot.terminal.entries import NO_QUOTE, Entry, RecordKept, encode_entry
 from coinslot.terminal.kept import FRAME_BYTES, Kept
 from coinslot.wire.codec import encode
 from coinslot.wire.ids import Epoch
@@ -53,11 +53,9 @@ class Scribe:
         self.kept.apply(entry, line)
         self.out.append(Note(entry, line))
 
-    def record(self, record: Record, limits: Limits | None = None, quote: Raw | None = None) -> None:
+    def record(self, record: Record, limits: Limits | None = None, quote: Raw = NO_QUOTE) -> None:
         """Give a record its place and remember it durably."""
-        entry = RecordKept(
-            seq=self.kept.next_seq, record=Raw(encode(record)), limits=limits, quote=quote
-        )
+        entry = RecordKept(seq=self.kept.next_seq, record=Raw(encode(record)), limits=limits, quote=quote)
         line = encode_entry(entry)
         self.kept.apply(entry, line, record)
         self.out.append(Append(entry, line))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from coinslot.terminal.events import LinkDown, MeterRead, Shutdown, StopKey
 from coinslot.terminal.sessions import MOST_RESUMES
 from coinslot.terminal.settings import OnPower, OutletSettings
-from coinslot.wire.messages import Ack, Stop
+from coinslot.wire.messages import Ack, Start, Stop
 from coinslot.wire.records import Checkpoint, Declined, Started, Stopped, StopReason
 from tests.unit.terminal.rig import ML, SHOWER, PowerLostError, Rig, S, limits
 
@@ -176,3 +177,22 @@ def test_a_second_boot_of_the_same_core_is_ignored() -> None:
     rig.start()
     rig.feed(MeterRead(0, {ML: 10}), 1_000)
     assert rig.core.taps[0].run is not None
+
+
+def test_a_session_with_a_real_quote_is_still_known_after_a_loss_of_power() -> None:
+    rig = Rig().ready()
+    start = Start(
+        link=rig.link,
+        command="cmd",
+        session="ses",
+        outlet=0,
+        limits=limits(),
+        expires_at_ms=30_000,
+        quote=Raw(b'{"tariff_id":"t","rates":[]}'),
+    )
+    rig.say(start)
+    epoch = rig.epoch
+    assert bytes(rig.durable().open["ses"].quote) == bytes(start.quote)
+    rig.power_cycle()
+    assert rig.epoch == epoch
+    assert [stopped.reason for stopped in rig.of(Stopped)] == [StopReason.POWER_LOSS]

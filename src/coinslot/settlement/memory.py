@@ -16,13 +16,14 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from coinslot.ledger import accounts
+from coinslot.ledger.errors import LedgerError
 from coinslot.ledger.memory import DEFAULT_ARREARS_CAP_MINOR, MemoryLedger
 from coinslot.sessions.model import Session
 from coinslot.settlement.changes import Batch, Purse, Retired, Review, Terminal, UseKey
 from coinslot.settlement.memory_fleet import MemoryFleet
 from coinslot.settlement.memory_rules import check_new, check_update
 from coinslot.settlement.points import Purpose
-from coinslot.settlement.ports import Conflict
+from coinslot.settlement.ports import Conflict, Unstorable
 from coinslot.settlement.requests import StartBatch, StartRequest, StartView, Wallet
 from coinslot.wire.ids import Epoch, OperatorId, SessionId, TerminalId, new_id
 
@@ -35,6 +36,9 @@ class Witness(Protocol):
 
     def after_commit(self, batch: Batch) -> None:
         """All of it is saved, and the caller does not know it yet."""
+
+    def refused(self, error: Exception) -> None:
+        """A rule of the books or of the ledger stood in the way: nothing is saved."""
 
 
 class MemoryUnit:
@@ -173,13 +177,17 @@ class MemoryBooks:
         """See `ports.Books`."""
         async with self._lock:
             unit = MemoryUnit(self)
-            yield unit
-            batch = unit.saved
-            if batch is not None and self.witness is not None:
-                self.witness.before_commit(batch)
-            self._commit(unit)
-            if batch is not None and self.witness is not None:
-                self.witness.after_commit(batch)
+            try:
+                yield unit
+                if unit.saved is not None and self.witness is not None:
+                    self.witness.before_commit(unit.saved)
+                self._commit(unit)
+            except (Unstorable, LedgerError) as error:
+                if self.witness is not None:
+                    self.witness.refused(error)
+                raise
+            if unit.saved is not None and self.witness is not None:
+                self.witness.after_commit(unit.saved)
 
     async def due(self, at_most: int) -> list[TerminalId]:
         """See `ports.Books`."""

@@ -13,6 +13,7 @@ import msgspec
 
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
+from coinslot.settlement.ports import Unstorable
 from coinslot.settlement.rows import FIXED, NEW
 
 _ENDED = frozenset({State.SETTLED, State.RELEASED, State.LATE})
@@ -20,7 +21,7 @@ _CHARGED = frozenset({State.SETTLED, State.LATE})
 _LATER = tuple(field for field in msgspec.structs.fields(Session) if field.encode_name not in NEW)
 
 
-class RuleBroken(Exception):
+class RuleBroken(Unstorable):
     """A row that the database would refuse: nothing was saved."""
 
     def __init__(self, session: Session, rules: list[str]) -> None:

@@ -106,6 +106,10 @@ class Rules:
         if self.chance.fault(FaultKind.CRASH_AFTER_COMMIT):
             raise ServerDied("after a commit")
 
+    def refused(self, error: Exception) -> None:
+        """Settlement never asks for what the books must refuse."""
+        raise Broken(f"the books refused: {error}") from error
+
     def _one_live_session_per_outlet(self) -> None:
         live = [self.books.sessions[key] for key in self.books.live]
         if len({(session.terminal, session.outlet) for session in live}) != len(live):

@@ -2,7 +2,8 @@
 
 A step is believed when the register could have run that far in the ticks since its last plausible
 reading, and all steps of this boot together in the ticks since the first of them, with one second and
-one pulse to spare.
+one pulse to spare. Seconds of use are held to the second of these only: they run from the first to the last
+flow, so that a pause is counted, at once, when the flow comes back.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def advance(state: MeterState, reading: Reading, spec: MeterSpec) -> MeterState:
             tracks[register] = _placed(value, reading)
             found: tuple[Doubt, ...] = (Doubt.MISSING_START,)
         else:
-            tracks[register], found = _move(track, value, reading, spec.of(register))
+            tracks[register], found = _move(track, value, reading, register, spec)
         doubts.update(DoubtAt(doubt, register) for doubt in found)
     return replace(state, tracks=tracks, doubts=_merge(state.doubts, doubts))
 
@@ -58,13 +59,16 @@ def _merge(old: tuple[DoubtAt, ...], new: Collection[DoubtAt]) -> tuple[DoubtAt,
     return tuple(sorted({*old, *new})) if new else old
 
 
-def _move(track: Track, value: int, reading: Reading, spec: RegisterSpec) -> tuple[Track, tuple[Doubt, ...]]:
+def _move(
+    track: Track, value: int, reading: Reading, register: Register, specs: MeterSpec
+) -> tuple[Track, tuple[Doubt, ...]]:
     """One register by one reading: its new track, and what is doubted about it."""
+    spec = specs.of(register)
     if spec.modulus is not None and value >= spec.modulus:
         return track, (Doubt.OUT_OF_RANGE,)
     if track.jump is not None and value >= track.jump.value:
-        return _after_jump(track, track.jump, value, reading, spec)
-    room, doubts = _room(track, reading, spec)
+        return _after_jump(track, track.jump, value, reading, register, specs)
+    room, doubts = _room(track, reading, register, spec)
     step = value - track.value
     if step < 0 and spec.modulus is not None and _rolled_over(step + spec.modulus, room, spec.modulus):
         return _counted(track, value, step + spec.modulus, reading), (*doubts, Doubt.ROLLED_OVER)
@@ -79,7 +83,7 @@ def _move(track: Track, value: int, reading: Reading, spec: RegisterSpec) -> tup
 
 
 def _after_jump(
-    track: Track, jump: Jump, value: int, reading: Reading, spec: RegisterSpec
+    track: Track, jump: Jump, value: int, reading: Reading, register: Register, specs: MeterSpec
 ) -> tuple[Track, tuple[Doubt, ...]]:
     """The register went on from where the impossible step led: if it can have, that is its place now.
 
@@ -89,14 +93,16 @@ def _after_jump(
     there = replace(track, value=jump.value, boot=jump.boot, ticks_ms=jump.ticks_ms, jump=None)
     if jump.boot != track.boot:
         there = replace(there, since_ms=jump.ticks_ms, since_usage=track.usage)
-    room, doubts = _room(there, reading, spec)
+    room, doubts = _room(there, reading, register, specs.of(register))
     step = value - jump.value
     if step <= room:
         return _counted(there, value, step, reading), doubts
     return replace(track, jump=_jump(track, value, reading)), (*doubts, Doubt.IMPOSSIBLE_RATE)
 
 
-def _room(track: Track, reading: Reading, spec: RegisterSpec) -> tuple[int, tuple[Doubt, ...]]:
+def _room(
+    track: Track, reading: Reading, register: Register, spec: RegisterSpec
+) -> tuple[int, tuple[Doubt, ...]]:
     """The greatest believed step, and a doubt when time itself is unclear."""
     slack = spec.max_per_s + spec.pulse
     if reading.boot > track.boot:
@@ -106,7 +112,9 @@ def _room(track: Track, reading: Reading, spec: RegisterSpec) -> tuple[int, tupl
         return max(0, _whole_run(track, track.ticks_ms, spec)), (Doubt.NO_CLOCK,)
     step = spec.max_per_s * (reading.ticks_ms - track.ticks_ms) // 1000 + slack
     # Many quick readings must not add up their slack.
-    room = max(0, min(step, _whole_run(track, reading.ticks_ms, spec)))
+    whole = _whole_run(track, reading.ticks_ms, spec)
+    # Seconds of use stand still in a pause, and the first water after it takes the whole pause in one step.
+    room = max(0, whole if register is Register.S else min(step, whole))
     return (min(room, spec.unclocked) if track.from_zero else room), ()
 
 

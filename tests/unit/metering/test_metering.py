@@ -154,6 +154,19 @@ def test_seconds_of_use_run_with_the_ticks() -> None:
     assert advance(state, read(301, s=400), DEFAULT_SPEC).usage == {S: 300}
 
 
+def test_seconds_of_use_take_a_pause_in_one_step_when_the_flow_returns() -> None:
+    state = begin(read(0, s=7))
+    for second, seconds in ((1, 8), (11, 8), (21, 8), (23, 30), (33, 40)):
+        state = advance(state, read(second, s=seconds), DEFAULT_SPEC)
+    assert (state.usage, state.doubts) == ({S: 33}, ())
+
+
+def test_seconds_of_use_never_take_more_than_has_passed() -> None:
+    state = advance(begin(read(0, s=7)), read(11, s=8), DEFAULT_SPEC)
+    late = advance(state, read(20, s=7 + 23), DEFAULT_SPEC)
+    assert (late.usage, late.doubts) == ({S: 1}, (DoubtAt(Doubt.IMPOSSIBLE_RATE, S),))
+
+
 @pytest.mark.parametrize(
     ("seconds", "ml", "doubts"),
     [(300, 0, {Doubt.FROZEN}), (299, 0, set()), (300, 1, set()), (3_000, 0, {Doubt.FROZEN})],

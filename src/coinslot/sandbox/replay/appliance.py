@@ -102,8 +102,8 @@ class RecordedOutlet:
         self.is_open = False
 
     def state(self) -> bool | None:
-        """Its end switch."""
-        return self.is_open
+        """It has no end switch: nothing was recorded of one."""
+        return None
 
     def read(self) -> Registers:
         """Whole millilitres so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -11,6 +12,7 @@ log = logging.getLogger(__name__)
 
 _RECONNECT_WAIT_S = 0.25  # a restarted broker listens again after 0.03 s
 _PING_S = 5
+_FIRST_S = 10.0  # the client would try a first connection for ever, and whoever starts a server never hear
 
 
 async def connect(
@@ -39,7 +41,7 @@ async def connect(
         log.info("%s: %r", name, error)
 
     client = Client()
-    await client.connect(
+    first = client.connect(
         url,
         user=user,
         password=password,
@@ -51,4 +53,9 @@ async def connect(
         disconnected_cb=disconnected,
         error_cb=failed,
     )
+    try:
+        await asyncio.wait_for(first, _FIRST_S)
+    except TimeoutError:
+        await client.close()
+        raise TimeoutError(f"no connection to the broker at {url} within {_FIRST_S:.0f} s") from None
     return client

@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 from coinslot.app.http import HttpServer
 from coinslot.app.settings import Role
 from coinslot.engines.broker import BrokerAccess
-from coinslot.engines.connect import Pool, open_pool
+from coinslot.engines.connect import KEYED, Pool, open_pool
 from coinslot.link.clients import connect
 from coinslot.link.outgoing import Outgoing
 from coinslot.link.server import LinkServer
@@ -112,7 +112,7 @@ class Stack:
 
     async def _start(self) -> None:
         # What is started later is stopped earlier: first the doors, then what is behind them.
-        self.pool = await open_pool(self._database_url, min_size=2, max_size=self._options.pool_size)
+        self.pool = await open_pool(self._database_url, min_size=2, max_size=self._options.pool_size, planning=KEYED)
         self._stopping.push_async_callback(self._close_pool)
         access = self._access
         self.client = await connect(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
@@ -38,8 +40,23 @@ class DatabaseUnreachable(EngineError):
     """No connection to the database could be made."""
 
 
+KEYED: Final[Mapping[str, str]] = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+"""For pools whose statements all find their rows by key: a plan made while tables were small, and kept, must not
+read them whole later. Joins are pinned in the statements themselves, see settlement/store.py."""
+
+
 async def open_pool(
-    url: str, *, min_size: int = 1, max_size: int = 10, application_name: str = "coinslot"
+    url: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 10,
+    application_name: str = "coinslot",
+    planning: Mapping[str, str] = MappingProxyType({}),
 ) -> Pool:
     """A pool whose every connection acts as `coinslot_app`, in UTC. DatabaseUnreachable when there is none.
 
@@ -54,7 +71,7 @@ async def open_pool(
             max_size=max_size,
             timeout=_CONNECT_S,
             reset=_leave_as_it_is,
-            server_settings=_settings(application_name, APP_ROLE),
+            server_settings={**_settings(application_name, APP_ROLE), **planning},
         )
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
         raise _unreachable(error) from error

@@ -27,6 +27,8 @@ _STOP = StopPlan(polite=signal.SIGINT, polite_s=30.0, firm=signal.SIGQUIT, firm_
 SETTINGS: Mapping[str, str] = {
     "max_connections": "100",
     "shared_buffers": "128MB",
+    # A young table is planned by guesses until it is analysed; with a minute of that, every start read the whole fleet.
+    "autovacuum_naptime": "5s",
     "max_wal_size": "1GB",
     "checkpoint_timeout": "15min",
     "jit": "off",  # our statements are short; compiling them costs more than it saves

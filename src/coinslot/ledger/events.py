@@ -243,15 +243,13 @@ def _entry(
 ) -> Entry:
     kept = [(account, amount_minor) for account, amount_minor in legs if amount_minor]
     _refuse_empty(key, kept)
-    entry = Entry(
+    return Entry(
         operator,
         key,
         kind,
         tuple(Posting(account, currency, amount_minor) for account, amount_minor in kept),
         session,
     )
-    check(entry)
-    return entry
 
 
 def _refuse_negative(*amounts_minor: int) -> None:

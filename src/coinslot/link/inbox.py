@@ -63,7 +63,9 @@ class Inbox:
         self._config = config
         self._on_readings = on_readings
         self._on_wish = on_wish
-        self._batcher: Batcher[Word, None] = Batcher(self._apply, at_most=AT_MOST)
+        self._batcher: Batcher[Word, None] = Batcher(
+            self._apply, at_most=AT_MOST, key=lambda word: word.terminal
+        )
         self._subscriptions: list[Subscription] = []
         self._wishes: set[asyncio.Task[None]] = set()
 

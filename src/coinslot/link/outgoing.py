@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from coinslot.settlement.changes import Batch, Send
-from coinslot.settlement.points import point
+from coinslot.settlement.points import is_chosen, point
 from coinslot.wire import codec
 from coinslot.wire.topics import Channel, subject
 
@@ -41,6 +41,10 @@ class Outgoing:
         try:
             point(f"send.{kind}.before")
             await self._client.publish(subject(send.terminal, Channel.DOWN), data)
-            point(f"send.{kind}.after")
+            if is_chosen(after := f"send.{kind}.after"):
+                await (
+                    self._client.flush()
+                )  # the client writes a moment later; a kill here would be one before
+            point(after)
         except NatsError as error:
             log.warning("terminal %s: not sent now: %s", send.terminal, error)

@@ -26,15 +26,19 @@ def hello(batch: Batch, sender: TerminalId, message: Hello, config: Config) -> N
     if message.link < terminal.link:
         _alarm(batch, terminal, AlarmKind.LOWER_LINK, f"link {message.link} after {terminal.link}")
         return
+    retired = (terminal.id, Epoch(message.epoch)) in batch.retired_epochs
+    if message.link == terminal.link and retired:
+        return  # composed before the journal was renewed on this very link
+    if message.link > terminal.link and _must_renew(batch, terminal, message, retired=retired):
+        # The link counts from the hello with a journal in force: until then nothing is proved on it.
+        batch.send(sender, _welcome(terminal, message, batch.now, config, new_epoch=True))
+        return
     terminal = _connected(terminal, message, batch.now)
-    new_epoch = _must_renew(batch, terminal, message)
-    if not new_epoch:
-        terminal = _journal(batch, terminal, Epoch(message.epoch))
-        terminal = replace(terminal, hello_at_ms=message.at_ms, hello_next_seq=message.next_seq)
+    terminal = _journal(batch, terminal, Epoch(message.epoch))
+    terminal = replace(terminal, hello_at_ms=message.at_ms, hello_next_seq=message.next_seq)
     batch.put_terminal(terminal)
-    batch.send(sender, _welcome(terminal, message, batch.now, config, new_epoch))
-    if not new_epoch:
-        disprove(batch, terminal)
+    batch.send(sender, _welcome(terminal, message, batch.now, config, new_epoch=False))
+    disprove(batch, terminal)
     _owed(batch, terminal, message)
 
 
@@ -51,9 +55,13 @@ def _connected(terminal: Terminal, message: Hello, now: datetime) -> Terminal:
     return replace(terminal, online=True, boot=message.boot, firmware=message.firmware)
 
 
-def _must_renew(batch: Batch, terminal: Terminal, message: Hello) -> bool:
-    """A journal older than what the server has seen of it must not go on: its numbers are taken."""
-    if (terminal.id, Epoch(message.epoch)) in batch.retired_epochs:
+def _must_renew(batch: Batch, terminal: Terminal, message: Hello, *, retired: bool) -> bool:
+    """A journal older than what the server has seen of it must not go on: its numbers are taken.
+
+    Judged on a new link only. On the link in force records may have overtaken a hello that one server
+    process took its time over, and what it says is merely old.
+    """
+    if retired:
         _alarm(batch, terminal, AlarmKind.RETIRED_EPOCH, message.epoch)
         return True
     if message.epoch == terminal.epoch and message.next_seq <= terminal.acked_seq:
@@ -76,13 +84,16 @@ def _journal(batch: Batch, terminal: Terminal, epoch: Epoch) -> Terminal:
                 acked_seq=terminal.acked_seq,
             )
         )
+        batch.retired_epochs.add((terminal.id, terminal.epoch))
         for session in batch.live_of(terminal.id):
             if session.state in (State.RUNNING, State.STOPPING):
                 happen(batch, session, Event.GIVEN_UP)
     return replace(terminal, epoch=epoch, acked_seq=0)
 
 
-def _welcome(terminal: Terminal, message: Hello, now: datetime, config: Config, new_epoch: bool) -> Welcome:
+def _welcome(
+    terminal: Terminal, message: Hello, now: datetime, config: Config, *, new_epoch: bool
+) -> Welcome:
     return Welcome(
         link=message.link,
         now_ms=(now - _EPOCH) // timedelta(milliseconds=1),

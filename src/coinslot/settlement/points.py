@@ -47,8 +47,13 @@ _passes_left = int(_time or 1)
 
 def point(name: str) -> None:
     """Pass this point; the process ends here at once if it was chosen."""
-    if _crash_at and _crash_at == name:
+    if is_chosen(name):
         _crash()
+
+
+def is_chosen(name: str) -> bool:
+    """Whether the process is to end at this point: what comes before it must then really have happened."""
+    return bool(_crash_at) and _crash_at == name
 
 
 def _crash() -> None:

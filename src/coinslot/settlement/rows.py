@@ -70,10 +70,14 @@ _KEYED: Final = (*_FIXED[:2], *_CHANGING)
 INSERT_SESSIONS: Final = (
     f"INSERT INTO session ({', '.join(c for c, _, _ in _NEW)}) SELECT * FROM unnest($1::session_new[])"
 )
+# Rows are found by key first and changed at the place found (ctid): left to itself, the planner joined the
+# whole table for each batch while it knew little of it. The lock on their terminal keeps them in place.
 UPDATE_SESSIONS: Final = (
     f"UPDATE session s SET {', '.join(f'{c} = u.{c}' for c, _, _ in _CHANGING)} "
-    "FROM unnest($1::session_change[]) AS u "
-    "WHERE s.operator_id = u.operator_id AND s.session_id = u.session_id"
+    "FROM (SELECT n.*, x.place FROM unnest($1::session_change[]) AS n "
+    "CROSS JOIN LATERAL (SELECT o.ctid AS place FROM session o "
+    "WHERE o.operator_id = n.operator_id AND o.session_id = n.session_id OFFSET 0) x OFFSET 0) u "
+    "WHERE s.ctid = u.place"
 )
 new_session_row: Final = attrgetter(*(attribute for _, _, attribute in _NEW))
 """A session as the composite `session_new`."""
@@ -120,8 +124,10 @@ TERMINAL_WIDTH: Final = len(_TERMINAL)
 _TERMINAL_ATTRIBUTES: Final = tuple(attribute for _, _, attribute in _TERMINAL)
 UPDATE_TERMINALS: Final = (
     f"UPDATE terminal_link t SET {', '.join(f'{c} = u.{c}' for c, _, _ in _TERMINAL[2:])}, changed_at = now() "
-    "FROM unnest($1::terminal_change[]) AS u "
-    "WHERE t.operator_id = u.operator_id AND t.terminal_id = u.terminal_id"
+    "FROM (SELECT n.*, x.place FROM unnest($1::terminal_change[]) AS n "
+    "CROSS JOIN LATERAL (SELECT o.ctid AS place FROM terminal_link o "
+    "WHERE o.operator_id = n.operator_id AND o.terminal_id = n.terminal_id OFFSET 0) x OFFSET 0) u "
+    "WHERE t.ctid = u.place"
 )
 
 

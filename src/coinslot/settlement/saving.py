@@ -24,9 +24,13 @@ _MAKE_USES = """
 """
 _COUNT_USES = """
     UPDATE customer_use c SET used = GREATEST(c.used + u.amount, 0)
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-         AS u(operator_id, customer_id, scope, register, amount)
-    WHERE (c.operator_id, c.customer_id, c.scope, c.register) = (u.operator_id, u.customer_id, u.scope, u.register)
+    FROM (SELECT n.amount, x.place
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+               AS n(operator_id, customer_id, scope, register, amount)
+          CROSS JOIN LATERAL (SELECT o.ctid AS place FROM customer_use o
+              WHERE (o.operator_id, o.customer_id, o.scope, o.register)
+                  = (n.operator_id, n.customer_id, n.scope, n.register) FOR UPDATE OFFSET 0) x OFFSET 0) u
+    WHERE c.ctid = u.place
 """
 _REVIEWS = """
     INSERT INTO review (operator_id, reason, session_id, terminal_id, epoch, seq, body, detail)

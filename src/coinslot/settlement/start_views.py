@@ -22,31 +22,44 @@ if TYPE_CHECKING:
 _SHUTTING_FAULTS = [code.value for code in FaultCode if code is not FaultCode.SENSOR]
 """A broken thermometer stops nobody; all else keeps an outlet from being sold."""
 
+# Each join is pinned to a keyed look-up a request (see settlement/store.py): left free, the planner looked up
+# every appliance of the fleet for each batch (9.9 of 11.2 ms at 512). `|| ''` keeps it to the one index that finds a single row.
 _VIEWS = """
-    SELECT o.appliance_id, a.closed, o.tariff_id, v.version, v.body, o.meter_spec, si.timezone,
-           c.customer_id IS NOT NULL AND c.blocked_at IS NULL AS customer_found,
-           (SELECT array_agg(al.kind) FROM alarm al
-            WHERE al.operator_id = r.operator_id AND al.terminal_id = r.terminal_id AND al.cleared_at IS NULL
-              AND COALESCE(al.outlet, r.outlet) = r.outlet AND al.kind = ANY($6::text[])) AS faults,
-           e.session_id AS earlier
+    SELECT o.appliance_id, o.closed, o.tariff_id, v.version, v.body, o.meter_spec, o.timezone,
+           c.customer_id IS NOT NULL AS customer_found, al.faults, e.session_id AS earlier
     FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[])
          WITH ORDINALITY AS r(operator_id, customer_id, terminal_id, outlet, request_key, number)
-    LEFT JOIN outlet o ON o.operator_id = r.operator_id AND o.terminal_id = r.terminal_id AND o.outlet = r.outlet
-        AND EXISTS (SELECT FROM terminal t WHERE t.operator_id = o.operator_id AND t.terminal_id = o.terminal_id
-                    AND t.revoked_at IS NULL)
-    LEFT JOIN appliance a ON a.operator_id = o.operator_id AND a.appliance_id = o.appliance_id
-    LEFT JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
-    LEFT JOIN customer c ON c.operator_id = r.operator_id AND c.customer_id = r.customer_id
-    LEFT JOIN session e ON e.operator_id = r.operator_id AND e.request_key = r.request_key
     LEFT JOIN LATERAL (
-        SELECT tv.version, tv.body FROM tariff_version tv
-        WHERE tv.operator_id = o.operator_id AND tv.tariff_id = o.tariff_id ORDER BY tv.version DESC LIMIT 1
+        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone
+        FROM outlet x
+        JOIN terminal t ON t.operator_id = x.operator_id AND t.terminal_id = x.terminal_id AND t.revoked_at IS NULL
+        JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
+        JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
+        WHERE x.operator_id = r.operator_id AND x.terminal_id = r.terminal_id AND x.outlet = r.outlet OFFSET 0
+    ) o ON true
+    LEFT JOIN LATERAL (
+        SELECT x.version, x.body FROM tariff_version x
+        WHERE x.operator_id = r.operator_id AND x.tariff_id = o.tariff_id ORDER BY x.version DESC LIMIT 1
     ) v ON true
+    LEFT JOIN LATERAL (
+        SELECT x.customer_id FROM customer x
+        WHERE x.operator_id = r.operator_id AND x.customer_id = r.customer_id AND x.blocked_at IS NULL OFFSET 0
+    ) c ON true
+    LEFT JOIN LATERAL (
+        SELECT x.session_id FROM session x
+        WHERE x.operator_id || '' = r.operator_id AND x.request_key = r.request_key OFFSET 0
+    ) e ON true
+    LEFT JOIN LATERAL (
+        SELECT array_agg(x.kind) AS faults FROM alarm x
+        WHERE x.operator_id = r.operator_id AND x.terminal_id = r.terminal_id AND x.cleared_at IS NULL
+          AND COALESCE(x.outlet, r.outlet) = r.outlet AND x.kind = ANY($6::text[])
+    ) al ON true
     ORDER BY r.number
 """
 _EARLIER = f"""
     SELECT {rows.SESSION_COLUMNS} FROM unnest($1::text[], $2::text[]) AS k(operator_id, session_id)
-    JOIN session s USING (operator_id, session_id)
+    CROSS JOIN LATERAL (SELECT * FROM session x
+        WHERE x.operator_id = k.operator_id AND x.session_id = k.session_id OFFSET 0) s
 """
 
 

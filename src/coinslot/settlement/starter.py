@@ -31,7 +31,9 @@ class Starter:
     def __init__(self, books: Books, send_all: SendAll) -> None:
         self._books = books
         self._send_all = send_all
-        self._batcher: Batcher[StartRequest, StartAnswer] = Batcher(self._decide, at_most=AT_MOST)
+        self._batcher: Batcher[StartRequest, StartAnswer] = Batcher(
+            self._decide, at_most=AT_MOST, key=lambda request: request.terminal
+        )
 
     async def start(self, request: StartRequest) -> StartAnswer:
         """A session, or why not. The session is committed and its command sent when this returns.

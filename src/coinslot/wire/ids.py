@@ -25,6 +25,8 @@ ID_PATTERN = r"^[A-Za-z0-9_-]{1,40}$(?!\n)"
 Id: TypeAlias = Annotated[str, Meta(pattern=ID_PATTERN)]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u to misread
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(110, -1, -10)
 _id = re.compile(ID_PATTERN)
 
 
@@ -34,11 +36,7 @@ def new_id(prefix: str) -> str:
     The time keeps database indexes compact; the 80 random bits keep ids from being guessed.
     """
     value = ((time.time_ns() // 10_000_000 & (1 << 40) - 1) << 80) | secrets.randbits(80)
-    digits = []
-    for _ in range(24):
-        digits.append(_ALPHABET[value & 31])
-        value >>= 5
-    return f"{prefix}_{''.join(reversed(digits))}"
+    return f"{prefix}_{''.join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def is_id(text: str) -> bool:

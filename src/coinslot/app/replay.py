@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import click
 import msgspec
 import uvloop
@@ -124,7 +125,9 @@ def replay(plan: Plan, watch: Watch) -> Report:
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
         ):
             report = loop.run(_play(plan, installation, folder, watch))
-    except (NatsError, OSError) as error:
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None  # the first Ctrl-C, when everything is ended
+    except (NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Problem(
             f"the stack did not hold: {error or type(error).__name__}",
             "Try again; `coinslot doctor` checks it.",
@@ -139,6 +142,7 @@ async def _play(plan: Plan, installation: Installation, folder: Path, watch: Wat
         await ensure_database(installation.database_url)
         await migrate(installation.database_url)
     async with Stack(installation.database_url, installation.broker, roles) as stack:
+        watch.say(f"playing {len(plan.traces)} uses on {plan.terminals} terminals")
         with watch.playing(plan) as on_played:
             run = Replay(plan, stack, installation.broker, folder / "terminals", on_played)
             began_s = time.monotonic()

@@ -45,11 +45,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     @property
     def balance_minor(self) -> int:
-        """What each customer has: enough for the hold."""
-        tariff = self.tariff
-        least = tariff.hold if tariff.minimum_start is None else tariff.minimum_start
-        amounts = (tariff.hold, least)
-        return max(1, *(parse_amount(amount, tariff.currency) for amount in amounts))
+        """What each customer has: the hold, and something where nothing is held."""
+        return max(1, parse_amount(self.tariff.hold, self.tariff.currency))
 
     @property
     def speed_text(self) -> str:

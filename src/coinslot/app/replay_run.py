@@ -50,6 +50,7 @@ _KINDS = {Kind.SHOWER: ApplianceKind.SHOWER, Kind.FAUCET: ApplianceKind.DISPENSE
 _DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _SESSION = f"SELECT {SESSION_COLUMNS} FROM session s WHERE s.operator_id = $1 AND s.session_id = $2"
+_REVIEWS = "SELECT session_id, reason, detail FROM review WHERE operator_id = $1 ORDER BY review_id"
 _HELD = """
     SELECT COALESCE(sum(amount_minor), 0)::bigint FROM ledger_posting
     WHERE operator_id = $1 AND account LIKE 'hold/%'
@@ -71,13 +72,21 @@ class Replay:
     """One replay through a started stack."""
 
     def __init__(
-        self, plan: Plan, stack: Stack, broker: BrokerAccess, folder: Path, on_played: OnPlayed
+        self,
+        plan: Plan,
+        stack: Stack,
+        broker: BrokerAccess,
+        folder: Path,
+        on_played: OnPlayed,
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._plan = plan
         self._stack = stack
         self._broker = broker
         self._folder = folder
         self._on_played = on_played
+        self._patience_s = patience_s
         self._played: dict[int, Played] = {}
         self._operator: Operator
 
@@ -90,7 +99,9 @@ class Replay:
         for work in todo:
             left = _blank(work.trace, NOT_PLAYED, "every terminal had given up")
             self._tell(work, left)
-        return [self._played[number] for number in sorted(self._played)]
+        found = await self._stack.pool.fetch(_REVIEWS, self._operator.operator_id)
+        reviews = {row["session_id"]: f"{row['reason']}: {row['detail']}" for row in found}
+        return [_reviewed(self._played[number], reviews) for number in sorted(self._played)]
 
     async def _prepare(self) -> tuple[list[TerminalCredentials], deque[Work]]:
         plan = self._plan
@@ -130,12 +141,16 @@ class Replay:
             port=self._broker.mqtt_port,
         )
         failures = 0
-        async with Player(account, self._folder, self._plan.kind, self._plan.speed) as player:
+        async with self._player(account) as player:
             while todo and failures < FAILURES:
                 work = todo.popleft()
                 played = await self._use(player, work)
                 failures = 0 if played.settled else failures + 1
                 self._tell(work, played)
+
+    def _player(self, account: Account) -> Player:
+        plan = self._plan
+        return Player(account, self._folder, plan.kind, plan.speed, patience_s=self._patience_s)
 
     def _tell(self, work: Work, played: Played) -> None:
         self._played[work.number] = played
@@ -172,7 +187,7 @@ class Replay:
             key=f"replay:{work.customer}",
         )
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._patience_s):
                 answer = await self._stack.starter.start(request)
         except (Conflict, LedgerError, *_DATABASE_ERRORS) as error:
             return None, f"the start failed: {error or type(error).__name__}"
@@ -196,7 +211,7 @@ class Replay:
 
         `stopped` is acknowledged in the same commit that settles, so the first look nearly always does.
         """
-        deadline_s = time.monotonic() + PATIENCE_S
+        deadline_s = time.monotonic() + self._patience_s
         while True:
             try:
                 row = await self._stack.pool.fetchrow(_SESSION, session.operator, session.id)
@@ -206,7 +221,7 @@ class Replay:
             if found.settled_at is not None:
                 return found, None
             if time.monotonic() >= deadline_s:
-                return found, f"not settled within {PATIENCE_S:.0f} s"
+                return found, f"not settled within {self._patience_s:g} s"
             await asyncio.sleep(_SETTLE_LOOK_S)
 
     # ------------------------------------------------------------ the books
@@ -240,6 +255,14 @@ def _blank(trace: Trace, state: str, problem: str | None) -> Played:
         state=state,
         problem=problem,
     )
+
+
+def _reviewed(played: Played, reviews: dict[str, str]) -> Played:
+    """A session that somebody has to look at has not gone as it should."""
+    why = reviews.get(played.session_id or "")
+    if why is None or played.problem is not None:
+        return played
+    return msgspec.structs.replace(played, problem=f"settled in review, {why}")
 
 
 def _filled(played: Played, session: Session, plan: Plan, problem: str | None) -> Played:

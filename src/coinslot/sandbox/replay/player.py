@@ -56,12 +56,21 @@ class Player:
     `speed` is recorded seconds for each real one; None is as fast as the link lets it.
     """
 
-    def __init__(self, account: Account, folder: Path, kind: Kind, speed: float | None = None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        folder: Path,
+        kind: Kind,
+        speed: float | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self.terminal = account.terminal
         self.appliance = RecordedAppliance(clock := StepClock())
         self._clock = clock
         self._connection = MqttConnection(account)
         self._speed = speed
+        self._patience_s = patience_s
         self._agent = Agent(
             settings_for(kind, account.terminal),
             self.appliance,
@@ -137,7 +146,7 @@ class Player:
                 if self._run() is None:
                     return
                 await self._second(pouring, second_s)
-                lost_s += await self._link_keeps_up(PATIENCE_S - lost_s)
+                lost_s += await self._link_keeps_up(self._patience_s - lost_s)
                 if self._speed is not None:
                     ahead_s = (second_s + 1 - trace.first_s) / self._speed - (time.monotonic() - began_s)
                     await asyncio.sleep(max(0.0, ahead_s))
@@ -203,9 +212,9 @@ class Player:
         begin_s = time.monotonic()
         while not self._all_acked():
             self._check()
-            left_s = begin_s + _LAG_S - time.monotonic()
+            left_s = begin_s + min(_LAG_S, patience_s) - time.monotonic()
             if left_s <= 0:
-                return _LAG_S
+                return min(_LAG_S, patience_s)
             await asyncio.wait([self._clock.turn()], timeout=left_s)
         return 0.0
 
@@ -216,7 +225,7 @@ class Player:
         while not condition():
             self._check()
             waited_s = time.monotonic() - begin_s
-            if waited_s > PATIENCE_S:
+            if waited_s > self._patience_s:
                 raise Stalled(what)
             done, _ = await asyncio.wait([self._clock.turn()], timeout=_LOOK_S)
             if not done:

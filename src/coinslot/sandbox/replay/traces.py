@@ -13,8 +13,8 @@ COLUMNS = ("event_id", "t_s", "ml")
 FORM = "a recording has the columns event_id,t_s,ml: which use, second of it, millilitres in that second"
 LONGEST_S = 86_400
 """A use of more than a day is a mistake in the unit."""
-MOST_ML = 100_000
-"""100 L in one second: more than any tap, a mistake in the unit."""
+MOST_ML = 1_000
+"""60 L/min: more than any tap or shower, and more than a meter is believed; a mistake in the unit."""
 LONGEST_ID = 64
 _MOST_CHARS = 30
 """Of a bad cell, in a message."""
@@ -156,7 +156,7 @@ def _whole(cell: str, field: str, where: str, *, most: int) -> int:
     if not (cell.isascii() and cell.isdigit()):
         raise TraceError(where, f"`{field}` is {_shown(cell)}, not a whole number", remedy)
     if len(cell) > len(str(most)) or int(cell) > most:
-        raise TraceError(where, f"`{field}` is {_shown(cell)}, above {most}", remedy)
+        raise TraceError(where, f"`{field}` is {_shown(cell)}, above the most, {most}", remedy)
     return int(cell)
 
 

@@ -50,8 +50,12 @@ def gone(batch: Batch, sender: TerminalId, message: Gone) -> None:
 
 
 def _connected(terminal: Terminal, message: Hello, now: datetime) -> Terminal:
-    if message.link > terminal.link:
-        terminal = replace(terminal, link=message.link, link_began_at=now)
+    # Each hello says how old the link was when it was composed. However long it travelled, the link began
+    # no later than that; the earliest such moment is nearest to the terminal's own, and never before it.
+    began_at = now - timedelta(milliseconds=message.at_ms)
+    if message.link == terminal.link and terminal.link_began_at is not None:
+        began_at = min(began_at, terminal.link_began_at)
+    terminal = replace(terminal, link=message.link, link_began_at=began_at)
     return replace(terminal, online=True, boot=message.boot, firmware=message.firmware)
 
 

@@ -24,6 +24,7 @@ from coinslot.wire.messages import Ack, Lost, Ping, Records
 from coinslot.wire.records import (
     Checkpoint,
     Declined,
+    DeclineReason,
     Fault,
     OfflineCredit,
     Record,
@@ -196,6 +197,9 @@ def _to_session(
                 raise IllegalEvent(session.state, Event.DECLINED)
             session = replace(session, stop_reason=f"declined_{record.reason.value}")
             happen(batch, session, Event.DECLINED)
+            if record.reason is DeclineReason.EXPIRED and session.link == terminal.link:
+                # Perhaps the link's first hello was long under way: another tells its true age.
+                batch.send(terminal.id, Ping(link=terminal.link))
         case _:
             assert_never(record)
 

@@ -23,6 +23,8 @@ from coinslot.wire.messages import (
 
 HELLO_MS = 5_000
 HELLO_CAP_MS = 60_000
+SLOW_MS = 3_000
+"""A welcome later than this leaves too little of the 15 s that a start may take."""
 HELLOS = 4
 """Unanswered hellos before a fresh link: a server that ignores a number too low never answers."""
 RESEND_MS = 4_000
@@ -180,11 +182,14 @@ class Linking:
             return
         if welcome.epoch != scribe.kept.epoch or welcome.acked >= scribe.kept.next_seq:
             return  # not about our records; the hello is repeated and the server asked again
-        self.phase = Phase.UP
+        greeting, self.phase = self.phase is Phase.GREETING, Phase.UP
         self._failures = self._silent_links = 0
         self._highest_sent = max(self._highest_sent, welcome.acked)
         if welcome.acked != scribe.kept.acked:
             scribe.note(Acked(seq=welcome.acked))
+        if greeting and self.link_ms > SLOW_MS:
+            # The server may count this link from long after we do, and its starts would come expired.
+            self.hello()
         if self._in_flight is not None and self._in_flight[0] == welcome.acked + 1:
             return  # the answer to a ping, while these very records are on their way
         self._in_flight = None

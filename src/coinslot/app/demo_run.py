@@ -1,0 +1,282 @@
+"""The demo from its first line to its last: bring up, let people come, show, take down in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import shutil
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.live import Live
+
+from coinslot.app.demo_facts import Reporter
+from coinslot.app.demo_lines import Lines, books_words
+from coinslot.app.demo_picture import Place, picture, svg
+from coinslot.app.demo_view import View
+from coinslot.app.demo_world import ServerDoor, World, make_terminals, open_world
+from coinslot.app.installation import Installation
+from coinslot.app.serve import Progress
+from coinslot.app.settings import Settings
+from coinslot.app.signals import set_on_signals
+from coinslot.app.stack import Stack, StackOptions
+from coinslot.engines.connect import ensure_database, open_pool
+from coinslot.engines.engine import Engine
+from coinslot.engines.migrate import migrate
+from coinslot.engines.supervise import supervise
+from coinslot.sandbox.appliances.mishaps import Mishaps
+from coinslot.sandbox.appliances.terminal import SimulatedTerminal
+from coinslot.sandbox.customers.crowd import Crowd
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 0.5
+_ONLINE_S = 10.0
+_LAST_RECORDS_S = 3.0
+_PLAIN_SIZE = (120, 36)
+"""Of a recorded picture where there is no terminal to fit it to."""
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """How the demo was asked to run."""
+
+    seconds: float | None = None
+    """Ends by itself after this time; None: until a signal."""
+    customers: bool = True
+    seed: int = 0
+    speed: float = 1.0
+    picture: Path | None = None
+    """Where the last picture is written, as SVG."""
+
+
+class Show(Protocol):
+    """Where views go."""
+
+    def show(self, view: View) -> None:
+        """Show this one."""
+
+
+class LiveShow:
+    """The picture, over the whole terminal."""
+
+    def __init__(self, live: Live, place: Place) -> None:
+        self._live = live
+        self._place = place
+
+    def show(self, view: View) -> None:
+        """Draw it at the terminal's present size."""
+        size = self._live.console.size
+        self._live.update(picture(view, self._place, size.width, size.height), refresh=True)
+
+
+class DemoRun:
+    """One run over started engines."""
+
+    def __init__(self, settings: Settings, installation: Installation, wish: Wish, say: Progress) -> None:
+        self._settings = settings
+        self._installation = installation
+        self._wish = wish
+        self._say = say
+        self._stop = asyncio.Event()
+        self._terminals: list[SimulatedTerminal] = []
+        self._view: View | None = None
+
+    async def run(self, began_s: float) -> None:
+        """Until the time is over, a signal, or the failure of a part, which is raised."""
+        set_on_signals(self._stop)
+        world = await self._prepare()
+        options = StackOptions(http_host="127.0.0.1", http_port=self._settings.http_port)
+        async with Stack(
+            self._installation.database_url, self._installation.broker, options=options
+        ) as stack:
+            place = self._place(world, stack)
+            door = ServerDoor(stack.pool, stack.starter, world.operator, world.currency)
+            chance = random.Random(f"{self._wish.seed}/mishaps")
+            self._make_terminals(world)
+            mishaps = Mishaps(self._terminals, chance, self._wish.speed)
+            reporter = Reporter(world, stack.pool, self._terminals, mishaps, door)
+            await reporter.start(stack.client)
+            await self._terminals_on(stack)
+            self._announce(world, stack, place, time.monotonic() - began_s)
+            try:
+                await self._live(world, stack, door, mishaps, reporter, place)
+            finally:
+                self._say("stopping: valves shut, last records on their way")
+                await self._terminals_off(stack, world)
+            await self._farewell(reporter)
+
+    # ------------------------------------------------------------ coming up
+
+    async def _prepare(self) -> World:
+        url = self._installation.database_url
+        await ensure_database(url)
+        await migrate(url, progress=self._say)
+        # Terminals get new secrets here: before the link is there to hear of them.
+        pool = await open_pool(url, max_size=1)
+        try:
+            world = await open_world(pool, self._settings.data_dir / "key")
+        finally:
+            await pool.close()
+        if world.earlier_sessions:
+            self._say.done(f"found {world.earlier_sessions} earlier sessions")
+        return world
+
+    def _make_terminals(self, world: World) -> None:
+        folder = self._settings.data_dir / "terminals"
+        self._terminals = make_terminals(
+            world, self._installation.broker, folder, seed=self._wish.seed, speed=self._wish.speed
+        )
+
+    async def _terminals_on(self, stack: Stack) -> None:
+        self._say(f"switching on {len(self._terminals)} simulated terminals")
+        for terminal in self._terminals:
+            await terminal.start()
+        names = [terminal.id for terminal in self._terminals]
+        query = "SELECT count(*) FROM terminal_link WHERE online AND terminal_id = ANY($1)"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ONLINE_S):
+                # The hellos are noted by the link; the database is where they show.
+                while await stack.pool.fetchval(query, names) < len(names):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+    def _place(self, world: World, stack: Stack) -> Place:
+        broker, folder = self._installation.broker, self._settings.data_dir
+        coinslot = own_command()
+        sessions = f"{stack.http_url}/api/v1/sessions"
+        tries = [
+            f"{coinslot} operator session list --limit 5",
+            f"{coinslot} ledger verify",
+            f"curl -H @{folder}/key {sessions}",
+        ]
+        if not self._wish.customers:
+            customer, code = world.guests[0].customer, world.places[0].code
+            body = f'{{"customer":"{customer}","appliance":"{code}","outlet":0}}'
+            tries.append(
+                f"curl -H @{folder}/key -H 'Content-Type: application/json' -H \"Idempotency-Key: $RANDOM\" "
+                f"-d '{body}' {sessions}"
+            )
+        return Place(
+            http_url=stack.http_url,
+            mqtt=f"{broker.mqtt_host}:{broker.mqtt_port}",
+            folder=str(folder),
+            log=str(folder / "demo.log"),
+            tries=tuple(tries),
+        )
+
+    def _announce(self, world: World, stack: Stack, place: Place, took_s: float) -> None:
+        self._say.done(f"web and API   {stack.http_url}")
+        self._say.done(f"terminals     mqtt://{place.mqtt}")
+        self._say.done(f"API key       {world.api_key}")
+        self._say.done(f"data          {place.folder}  (log: {place.log})")
+        self._say.done("what to try first, in another shell:")
+        for line in place.tries:
+            self._say.done(f"  {line}")
+        self._say.done(
+            f"ready after {took_s:.1f} s; Ctrl-C ends it, and everything is kept for the next time"
+        )
+
+    # ------------------------------------------------------------ running
+
+    async def _live(
+        self,
+        world: World,
+        stack: Stack,
+        door: ServerDoor,
+        mishaps: Mishaps,
+        reporter: Reporter,
+        place: Place,
+    ) -> None:
+        with self._shown(place) as show:
+            works: list[Coroutine[object, object, object]] = [
+                self._stop.wait(),
+                stack.wait(),
+                supervise(self._installation.children, restarted=_note_restart),
+                reporter.keep_verifying(),
+                self._look(reporter, show),
+            ]
+            if self._wish.seconds is not None:
+                works.append(asyncio.sleep(self._wish.seconds))
+            if self._wish.customers:
+                crowd = Crowd(
+                    world.guests, self._terminals, door, seed=self._wish.seed, speed=self._wish.speed
+                )
+                works += [crowd.run(), mishaps.run()]
+            tasks = [asyncio.create_task(work) for work in works]
+            done, still = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in still:
+                task.cancel()
+            await asyncio.wait(still)
+            for task in done:
+                task.result()
+        if self._wish.picture is not None and self._view is not None:
+            self._record(self._wish.picture, self._view, place)
+
+    @contextlib.contextmanager
+    def _shown(self, place: Place) -> Iterator[Show]:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            yield Lines(lambda line: print(line, flush=True))
+            return
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            yield LiveShow(live, place)
+
+    async def _look(self, reporter: Reporter, show: Show) -> None:
+        while True:
+            try:
+                self._view = await reporter.look()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("nothing to show: %s", error or type(error).__name__)
+                if self._view is not None:
+                    gone = "PostgreSQL does not answer; it is started again"
+                    self._view = msgspec.structs.replace(self._view, faults=(gone,))
+            if self._view is not None:
+                show.show(self._view)
+            await asyncio.sleep(_LOOK_S)
+
+    def _record(self, path: Path, view: View, place: Place) -> None:
+        size = shutil.get_terminal_size(_PLAIN_SIZE)
+        path.write_text(svg(view, place, size.columns, size.lines), encoding="utf-8")
+        self._say.done(f"picture       {path}")
+
+    # ------------------------------------------------------------ going down
+
+    async def _terminals_off(self, stack: Stack, world: World) -> None:
+        await asyncio.gather(*(terminal.stop() for terminal in self._terminals))
+        query = "SELECT count(*) FROM session WHERE operator_id = $1 AND state IN ('running', 'stopping')"
+        # What a terminal could not send now is in its journal, and comes with its next start.
+        with contextlib.suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            async with asyncio.timeout(_LAST_RECORDS_S):
+                while await stack.pool.fetchval(query, world.operator):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+    async def _farewell(self, reporter: Reporter) -> None:
+        await reporter.verify_once()
+        view = await reporter.look()
+        self._say.done(f"{view.settled} sessions settled in this run; {books_words(view)}")
+        self._say.done(f"kept in {self._settings.data_dir}; `{own_command()} demo --clean` removes it")
+
+
+def own_command() -> str:
+    """How this very program is called from another shell in this folder."""
+    script = Path(sys.prefix) / "bin" / "coinslot"
+    found = shutil.which("coinslot")
+    if found is not None and Path(found).resolve() == script.resolve():
+        return "coinslot"
+    if not script.is_file():
+        return f"{sys.executable} -m coinslot.app"
+    with contextlib.suppress(ValueError):
+        return str(script.relative_to(Path.cwd()))
+    return str(script)
+
+
+def _note_restart(engine: Engine) -> None:
+    log.warning("%s had died and runs again", engine.name)

@@ -1,0 +1,250 @@
+"""The demo's people and appliances over a running server: the fleet, its simulated terminals, the crowd's doors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from msgspec import Struct
+
+from coinslot.app.seed import BY, Demo, make_paying_customers, seed_demo
+from coinslot.audit import Connection, write_audit
+from coinslot.engines.broker import BrokerAccess
+from coinslot.engines.connect import Pool
+from coinslot.fields import MissingError
+from coinslot.fleet.api_keys import create_api_key, key_owner, revoke_api_key
+from coinslot.fleet.outlets import list_outlets
+from coinslot.fleet.store import list_appliances
+from coinslot.ledger.errors import LedgerError
+from coinslot.ledger.events import cash_topup
+from coinslot.ledger.store import post
+from coinslot.people.customers import oldest_named
+from coinslot.sandbox.appliances.terminal import Board, SimulatedTerminal
+from coinslot.sandbox.customers.crowd import Guest
+from coinslot.sandbox.customers.door import Answer, Started
+from coinslot.settlement.ports import Conflict
+from coinslot.settlement.requests import Refusal, Refused, StartRequest
+from coinslot.settlement.starter import Starter
+from coinslot.terminal.simulated import Model
+from coinslot.wire.ids import CustomerId, OperatorId, SessionId, TerminalId, new_id
+
+log = logging.getLogger(__name__)
+
+_KEY_NAME = "demo"
+_HEADER = "Authorization: Bearer "
+_PAYING = ("Ana", "Bao", "Chen", "Dora", "Emil")
+_THRIFTY = ("Fang", "Gus", "Hana")
+_PAYING_MINOR = 2_00
+_THRIFTY_MINOR = 60
+"""Enough for 2.8 L of cold water: soon used up, so that limits and top-ups are seen."""
+_STOP_TRIES = 60
+# What passes when an engine that died runs again; the crowd waits for it as people would.
+_AWAY = (Conflict, LedgerError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_LIVE = "SELECT settled_at IS NULL FROM session WHERE operator_id = $1 AND session_id = $2"
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """One outlet, as the picture names it."""
+
+    terminal: TerminalId
+    outlet: int
+    appliance: str
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Everything of the demo that is in the database, and its key for the API."""
+
+    demo: Demo
+    places: tuple[Place, ...]
+    guests: tuple[Guest, ...]
+    api_key: str
+    earlier_sessions: int
+
+    @property
+    def operator(self) -> OperatorId:
+        """Whose it all is."""
+        return self.demo.operator.operator_id
+
+    @property
+    def currency(self) -> str:
+        """The operator's."""
+        return self.demo.operator.currency
+
+
+async def open_world(pool: Pool, key_file: Path) -> World:
+    """Make the demo's world on the first call, find it on every other. The key is kept in `key_file`."""
+    async with pool.acquire() as connection:
+        demo = await seed_demo(connection)
+        own = demo.operator.operator_id
+        guests = [Guest(customer) for customer in demo.customers]
+        guests += [Guest(one) for one in await _customers(connection, own, _PAYING, _PAYING_MINOR)]
+        guests += [
+            Guest(one, thrifty=True) for one in await _customers(connection, own, _THRIFTY, _THRIFTY_MINOR)
+        ]
+        return World(
+            demo=demo,
+            places=await _places(connection, demo),
+            guests=tuple(guests),
+            api_key=await _api_key(connection, own, key_file),
+            earlier_sessions=int(
+                await connection.fetchval("SELECT count(*) FROM session WHERE operator_id = $1", own)
+            ),
+        )
+
+
+async def _customers(
+    connection: Connection, own: OperatorId, names: tuple[str, ...], amount_minor: int
+) -> list[CustomerId]:
+    found = await oldest_named(connection, own, names)
+    if found:
+        return found
+    return await make_paying_customers(
+        connection, own, names=names, currency="CNY", amount_minor=amount_minor
+    )
+
+
+async def _places(connection: Connection, demo: Demo) -> tuple[Place, ...]:
+    driven = {one.terminal_id for one in demo.terminals}
+    places = [
+        Place(
+            terminal=outlet.terminal_id,
+            outlet=outlet.outlet,
+            appliance=appliance.name,
+            code=appliance.code,
+            name=outlet.name,
+        )
+        for appliance in await list_appliances(connection, demo.operator.operator_id, demo.site_id)
+        for outlet in await list_outlets(connection, appliance.operator_id, appliance.appliance_id)
+        if outlet.terminal_id in driven
+    ]
+    return tuple(sorted(places, key=lambda place: (place.appliance, place.outlet)))
+
+
+async def _api_key(connection: Connection, own: OperatorId, key_file: Path) -> str:
+    """The key of the last start if it still opens, else a new one; kept as the header that curl sends."""
+    kept = await asyncio.to_thread(_kept_key, key_file)
+    if kept is not None:
+        found = await key_owner(connection, kept)
+        if found is not None and found.operator_id == own:
+            return kept
+    try:
+        await revoke_api_key(connection, own, _KEY_NAME, by=BY)
+    except MissingError:
+        log.info("no earlier key to revoke")
+    _, secret = await create_api_key(connection, own, name=_KEY_NAME, by=BY)
+    await asyncio.to_thread(_keep_key, key_file, secret)
+    return secret
+
+
+def _kept_key(key_file: Path) -> str | None:
+    if not key_file.exists():
+        return None
+    return key_file.read_text(encoding="ascii").strip().removeprefix(_HEADER)
+
+
+def _keep_key(key_file: Path, secret: str) -> None:
+    draft = key_file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"{_HEADER}{secret}\n")
+    draft.replace(key_file)
+
+
+def make_terminals(
+    world: World, broker: BrokerAccess, folder: Path, *, seed: int, speed: float
+) -> list[SimulatedTerminal]:
+    """The simulated terminals of this world, not started; journals in `folder`."""
+    names = {place.terminal: place.appliance for place in world.places}
+    showers = {one.terminal_id for one in world.demo.showers}
+    return [
+        SimulatedTerminal(
+            Board(
+                terminal=one.terminal_id,
+                secret=one.secret,
+                name=names[one.terminal_id],
+                model=Model.SHOWER if one.terminal_id in showers else Model.DISPENSER,
+                folder=folder / one.terminal_id,
+                broker_host=broker.mqtt_host,
+                broker_port=broker.mqtt_port,
+                seed=seed * 1000 + number,
+                speed=speed,
+            )
+        )
+        for number, one in enumerate(world.demo.terminals)
+    ]
+
+
+class ServerDoor:
+    """The crowd's door to the server in this process: the same calls that the HTTP API makes."""
+
+    def __init__(self, pool: Pool, starter: Starter, operator: OperatorId, currency: str) -> None:
+        self._pool = pool
+        self._starter = starter
+        self._operator = operator
+        self._currency = currency
+        self.refused = 0
+        self.topped_up = 0
+
+    async def start(self, customer: CustomerId, terminal: SimulatedTerminal, outlet: int) -> Started:
+        """Ask settlement."""
+        request = StartRequest(
+            operator=self._operator,
+            customer=customer,
+            terminal=terminal.id,
+            outlet=outlet,
+            key=new_id("demo"),
+        )
+        try:
+            answer = await self._starter.start(request)
+        except _AWAY as error:
+            log.warning("a start was not answered: %s", error or type(error).__name__)
+            return Started(answer=Answer.NOT_NOW)
+        if not isinstance(answer, Refused):
+            return Started(answer=Answer.STARTED, session=answer.id)
+        self.refused += 1
+        log.info("%s refuses: %s", terminal.name, answer.reason.value)
+        short = answer.reason is Refusal.NO_BALANCE
+        return Started(answer=Answer.NO_MONEY if short else Answer.NOT_NOW)
+
+    async def stop(self, session: SessionId) -> None:
+        """Ask settlement for the end, again and again while it cannot answer."""
+        for _ in range(_STOP_TRIES):
+            try:
+                await self._starter.stop(self._operator, session)
+            except _AWAY as error:
+                log.warning("a stop was not answered: %s", error or type(error).__name__)
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    async def top_up(self, customer: CustomerId, amount_minor: int) -> None:
+        """Cash at the counter, in the books and in the audit trail."""
+        entry = cash_topup(
+            self._operator, f"cash:{new_id('demo')}", customer, self._currency, amount_minor=amount_minor
+        )
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await post(connection, [entry])
+                await write_audit(
+                    connection, self._operator, by="demo:counter", action="customer.top_up", target=customer
+                )
+        except _AWAY as error:
+            log.warning("the counter is shut: %s", error or type(error).__name__)
+        else:
+            self.topped_up += 1
+
+    async def live(self, session: SessionId) -> bool:
+        """Ask the database; as long as it does not answer, nothing has ended."""
+        try:
+            return bool(await self._pool.fetchval(_LIVE, self._operator, session))
+        except _AWAY as error:
+            log.warning("not known whether a session has ended: %s", error or type(error).__name__)
+            return True

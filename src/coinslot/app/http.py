@@ -14,7 +14,7 @@ from litestar import Litestar
 from coinslot.app.errors import Problem
 
 BACKLOG: Final = 2048
-_GRACE_S: Final = 2  # what was asked is answered within milliseconds; only a stalled peer takes longer
+_GRACE_S: Final = 1  # what was asked is answered within milliseconds; only a stalled peer takes longer
 _KEEP_ALIVE_S: Final = 30
 
 
@@ -73,7 +73,7 @@ class HttpServer:
             self.task.result()
 
     async def stop(self) -> None:
-        """Take no more requests, answer those that are here, at most for two seconds."""
+        """Take no more requests, answer those that are here, at most for a second."""
         self._server.should_exit = True
         await asyncio.wait([self.task])
 

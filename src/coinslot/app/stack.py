@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 ALL_ROLES: Final = frozenset({Role.WEB, Role.LINK, Role.SWEEP})
 _FLUSH_S: Final = 1
 _CLOSE_S: Final = 1.0
+"""What each part may take to finish; a database that hangs must not keep a process from ending within 5 s.
+What was not committed by then was not promised to anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,21 +114,23 @@ class Stack:
 
     async def _start(self) -> None:
         # What is started later is stopped earlier: first the doors, then what is behind them.
-        self.pool = await open_pool(self._database_url, min_size=2, max_size=self._options.pool_size, planning=KEYED)
-        self._stopping.push_async_callback(self._close_pool)
+        self.pool = await open_pool(
+            self._database_url, min_size=2, max_size=self._options.pool_size, planning=KEYED
+        )
+        self._at_stop("database", self._close_pool)
         access = self._access
         self.client = await connect(
             access.url, user=access.server_user, password=access.server_password, name="server"
         )
-        self._stopping.push_async_callback(self._close_client)
+        self._at_stop("broker", self._close_client)
         self.books = PostgresBooks(self.pool)
         self.outgoing = Outgoing(self.client)
         self.starter = Starter(self.books, self.outgoing.send_all)
-        self._stopping.push_async_callback(self.starter.close)
+        self._at_stop("starts", self.starter.close)
         if Role.LINK in self._roles:
             link = LinkServer(self.pool, access, self._options.config)
             await link.start()
-            self._stopping.push_async_callback(link.stop)
+            self._at_stop("link", link.stop)
         if Role.SWEEP in self._roles:
             self._keep(Sweeper(self.pool, self.books, self.outgoing).run(), "sweep")
         if Role.WEB in self._roles:
@@ -152,7 +156,20 @@ class Stack:
             task.cancel()
             await asyncio.wait([task])
 
-        self._stopping.push_async_callback(end)
+        self._at_stop(name, end)
+
+    def _at_stop(self, name: str, end: Callable[[], Awaitable[None]]) -> None:
+        async def bounded() -> None:
+            ending = asyncio.ensure_future(end())
+            _, late = await asyncio.wait([ending], timeout=_CLOSE_S)
+            if late:
+                # It goes on until its connections are closed under it, and what it then says is no news.
+                log.warning("%s: not finished within %.0f s, left", name, _CLOSE_S)
+                ending.add_done_callback(lambda done: done.cancelled() or done.exception())
+            else:
+                ending.result()
+
+        self._stopping.push_async_callback(bounded)
 
     async def check_broker(self) -> None:
         """Return when the broker has answered; OSError or TimeoutError when it does not."""
@@ -172,6 +189,6 @@ class Stack:
 
     async def _close_pool(self) -> None:
         try:
-            await asyncio.wait_for(self.pool.close(), _CLOSE_S)
+            await asyncio.wait_for(self.pool.close(), _CLOSE_S / 2)
         except TimeoutError:
             self.pool.terminate()

@@ -14,6 +14,7 @@ from coinslot.app.seed import make_fleet, make_paying_customers
 from coinslot.app.settings import Role
 from coinslot.app.stack import Stack, StackOptions
 from coinslot.engines.broker import BrokerAccess
+from coinslot.engines.connect import Connection
 from coinslot.engines.errors import EngineError
 from coinslot.fleet.api_keys import create_api_key
 from coinslot.fleet.store import create_operator
@@ -116,3 +117,50 @@ async def test_a_part_that_fails_while_starting_leaves_nothing_open(
             await Stack(database_url, broker, options=StackOptions(http_port=port)).start()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() <= before
+
+
+async def test_a_database_that_hangs_does_not_keep_it_from_ending(
+    database_url: str, broker: BrokerAccess, owner: Connection
+) -> None:
+    stack = await Stack(database_url, broker).start()
+    key, body = await _key_and_body(stack)
+    async with httpx.AsyncClient(timeout=30) as http, owner.transaction():
+        await owner.execute("LOCK TABLE session IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.create_task(
+            http.post(
+                f"{stack.http_url}/api/v1/sessions",
+                json=body,
+                headers={"Authorization": f"Bearer {key}", "Idempotency-Key": "k"},
+            )
+        )
+        await _until_somebody_waits(owner)
+        began = asyncio.get_running_loop().time()
+        await stack.stop()
+        assert asyncio.get_running_loop().time() - began < 5
+        with pytest.raises(httpx.HTTPError):
+            (await asking).raise_for_status()
+    assert await owner.fetchval("SELECT count(*) FROM session") == 0
+
+
+async def _key_and_body(stack: Stack) -> tuple[str, dict[str, object]]:
+    """A key, and a start that would succeed."""
+    async with stack.pool.acquire() as connection:
+        made = await create_operator(connection, name="H", currency="CNY", timezone="Asia/Shanghai", by="t")
+        own = made.operator_id
+        fleet = await make_fleet(connection, own, terminals=1)
+        customers = await make_paying_customers(
+            connection, own, names=["Lin"], currency="CNY", amount_minor=20_00
+        )
+        _, key = await create_api_key(connection, own, name="k", by="t")
+        await connection.execute(
+            "UPDATE terminal_link SET online = true, link = 1, link_began_at = now(), epoch = 'e'"
+        )
+    return key, {"customer": customers[0], "terminal": fleet[0].terminal_id, "outlet": 0}
+
+
+async def _until_somebody_waits(owner: Connection) -> None:
+    async with asyncio.timeout(10):
+        while not await owner.fetchval(
+            "SELECT count(*) >= 2 FROM pg_locks WHERE NOT granted AND relation = 'session'::regclass"
+        ):
+            pass

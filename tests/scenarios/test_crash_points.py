@@ -1,0 +1,113 @@
+"""The server is killed at each named point of a session's way; the session settles exactly once all the same."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import coinslot
+from coinslot.engines.broker import BrokerAccess
+from coinslot.engines.connect import Pool
+from coinslot.settlement.points import POINTS
+from tests.support.crashes import CRASHES, Crash, live_through
+
+SOURCE = Path(coinslot.__file__).parent
+
+
+@pytest.mark.parametrize(
+    "crash", CRASHES, ids=lambda crash: f"{crash.point}-{crash.nth}-{crash.way.name.lower()}"
+)
+async def test_a_server_killed_at(
+    crash: Crash, database_url: str, pool: Pool, broker: BrokerAccess, tmp_path: Path
+) -> None:
+    assert await live_through(crash, database_url, pool, broker, tmp_path) == []
+
+
+def test_every_point_is_tried() -> None:
+    assert {crash.point for crash in CRASHES} == set(POINTS)
+
+
+# What writes outside the points, and why no session can be hurt by it: one statement each, committed by itself.
+NOT_ON_A_SESSIONS_WAY = {
+    ("link/presence.py", "execute"),  # who is connected: corrected by the next hello
+    ("link/telemetry.py", "execute"),  # readings: not durable by design
+    ("link/sweeper.py", "execute"),  # an empty partition for next month
+}
+PASSES_POINTS = {
+    ("settlement/store.py", "transaction"),
+    ("link/sweeper.py", "transaction"),
+    ("link/outgoing.py", "publish"),
+}
+ONLY_INSIDE_A_TRANSACTION = {("settlement/saving.py", "execute"), ("settlement/store.py", "execute")}
+NOT_TO_TERMINALS = {
+    ("link/nodes.py", "publish"),  # questions to the broker's nodes
+    ("link/kick.py", "request"),
+    ("link/auth.py", "respond"),
+}
+WRITES = {
+    *("transaction", "execute", "executemany", "copy_records_to_table"),
+    *("publish", "request", "respond", "respond_msg"),
+}
+
+
+def _calls(folder: str) -> Iterator[tuple[str, str, ast.Call]]:
+    for path in sorted((SOURCE / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                yield path.relative_to(SOURCE).as_posix(), node.func.attr, node
+
+
+def test_nothing_commits_and_nothing_is_sent_elsewhere() -> None:
+    found = {
+        (path, name)
+        for folder in ("settlement", "link")
+        for path, name, call in _calls(folder)
+        if name in WRITES and not _is_books(call)
+    }
+    allowed = PASSES_POINTS | NOT_ON_A_SESSIONS_WAY | ONLY_INSIDE_A_TRANSACTION | NOT_TO_TERMINALS
+    assert found == allowed
+
+
+def _is_books(call: ast.Call) -> bool:
+    """`books.transaction(Purpose.X)`: the one way through the store's points."""
+    return any(
+        isinstance(argument, ast.Attribute) and getattr(argument.value, "id", "") == "Purpose"
+        for argument in call.args
+    )
+
+
+@pytest.mark.parametrize(("path", "name"), sorted(PASSES_POINTS))
+def test_what_commits_or_sends_passes_a_point_before_and_after(path: str, name: str) -> None:
+    source = (SOURCE / path).read_text(encoding="utf-8")
+    functions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)
+        and any(
+            isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == name
+            for call in ast.walk(node)
+        )
+    ]
+    assert functions
+    for function in functions:
+        text = ast.unparse(function)
+        assert ".before')" in text
+        assert ".after')" in text or ".after')" in text.replace("'):", "')")
+
+
+def test_every_kind_of_message_that_is_made_has_a_point() -> None:
+    """A message that the server builds, by its class's name, is one of those that `send` has names for."""
+    kinds = {"Welcome", "Ack", "Start", "Stop", "Show", "Configure", "Update", "Ping"}
+    made = {
+        node.func.id.lower()
+        for folder in ("settlement", "link")
+        for path in (SOURCE / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds
+    }
+    assert {f"send.{kind}.{when}" for kind in made for when in ("before", "after")} == {
+        point for point in POINTS if point.startswith("send.")
+    }

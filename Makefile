@@ -5,7 +5,6 @@
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 READY = $(VENV)/.ready
-DATA = var/demo
 WORKERS = 2
 
 demo: $(READY)
@@ -31,9 +30,9 @@ format: $(READY)
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-# The demo's invented data, and nothing else.
-clean-demo:
-	rm -rf $(DATA)
+# The demo's invented data, and nothing else: it knows where it keeps it.
+clean-demo: $(READY)
+	$(PYTHON) -m coinslot.app demo --clean
 
 setup: $(READY)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import click
 
+from coinslot.app.demo_home import looked_at
 from coinslot.app.installation import embedded_postgres
 from coinslot.app.settings import Settings, load_settings
 from coinslot.engines.connect import connect_login, ensure_database
@@ -40,7 +41,13 @@ def status_command() -> None:
 
 @contextmanager
 def database(settings: Settings) -> Iterator[str]:
-    """The URL of the settings' database; our own PostgreSQL is started for the while unless it runs already."""
+    """The URL of the settings' database; our own PostgreSQL is started for the while unless it runs already.
+
+    Where nothing is installed and nothing else is named, a running demo's, and that is said.
+    """
+    own, settings = settings, looked_at(settings)
+    if settings is not own:
+        click.echo(f"(this is the running demo, {settings.data_dir})", err=True)
     if settings.database_url is not None:
         yield settings.database_url
         return

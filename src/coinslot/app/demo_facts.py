@@ -212,7 +212,7 @@ class Reporter:
         for row in alarms:
             terminal = self._terminals.get(row["terminal_id"])
             if terminal is not None:
-                lines.append(f"{terminal.name}: alarm, {row['kind'].replace('_', ' ')}")
+                lines.append(f"{terminal.name}: alarm “{row['kind'].replace('_', ' ')}”")
         lines += [
             f"{terminal.name}: coming back"
             for key, terminal in self._terminals.items()

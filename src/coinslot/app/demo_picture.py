@@ -69,14 +69,15 @@ def _title(view: View, width: int) -> Text:
     minutes, seconds = divmod(view.uptime_s, 60)
     left = Text.assemble(
         (" coinslot demo ", "bold reverse"),
-        f"  up {minutes}:{seconds:02d}  settled ",
-        (str(view.settled), "bold"),
+        f" up {minutes}:{seconds:02d} · ",
+        (f"{view.settled} settled", "bold"),
         f" (+{view.earlier} earlier)" if view.earlier else "",
-        f"  messages in {view.received}, out {view.sent}",
+        f" · link {view.received} in, {view.sent} out",
     )
     hint = Text("Ctrl-C ends", style="dim")
-    left.append(" " * max(2, width - left.cell_len - hint.cell_len))
-    left.append_text(hint)
+    if left.cell_len + 1 + hint.cell_len <= width:
+        left.append(" " * (width - left.cell_len - hint.cell_len))
+        left.append_text(hint)
     left.truncate(width)
     return left
 
@@ -111,15 +112,15 @@ def _condition(row: Row) -> Text:
 
 def _bills(view: View, wide: bool, room: int) -> Table:
     table = _table()
-    table.add_column("Bill", no_wrap=True, ratio=3)
-    table.add_column("At", no_wrap=True, ratio=5)
-    table.add_column("Customer", no_wrap=True, ratio=3)
-    table.add_column("Litres", justify="right", no_wrap=True, ratio=2)
-    table.add_column("Charge", justify="right", no_wrap=True, ratio=2)
-    table.add_column("Hold → taken + back", justify="right", no_wrap=True, min_width=19)
-    table.add_column("Ended", no_wrap=True, ratio=3)
+    table.add_column("Bill", no_wrap=True, width=8)
+    table.add_column("At", no_wrap=True, ratio=1)
+    table.add_column("Who", no_wrap=True, width=7)
+    table.add_column("Litres", justify="right", no_wrap=True, width=6)
+    table.add_column("Charge", justify="right", no_wrap=True, width=6)
+    table.add_column("Hold → taken+back", justify="right", no_wrap=True, width=18)
+    table.add_column("Ended", no_wrap=True, width=11 if wide else 10)
     if wide:
-        table.add_column("Session", no_wrap=True, min_width=28)
+        table.add_column("Session", no_wrap=True, width=28)
     for bill in view.bills[: max(1, room)]:
         cells: list[str | Text] = [_clock(bill.ended_at), _where(bill), bill.customer, _litres(bill.ml)]
         charge = "–" if bill.charge_minor is None else format_amount(bill.charge_minor, view.currency)
@@ -161,8 +162,9 @@ def _foot(view: View, place: Place, width: int) -> list[RenderableType]:
         ),
         _books(view),
         _faults(view, width),
-        _labelled("Server", f"{place.http_url}  mqtt {place.mqtt}  log {place.log}"),
-        Text("In another shell, try", style="bold"),
+        _labelled("Server", f"{place.http_url}  mqtt {place.mqtt}"),
+        _labelled("Data", f"{place.folder}  (log: demo.log in it)"),
+        Text("Try in another shell", style="bold"),
         *(Text(f" $ {line}", style="cyan") for line in place.tries),
     ]
     return list(lines)

@@ -11,6 +11,7 @@ import msgspec
 
 from coinslot.app.checks_engines import check_broker, check_database
 from coinslot.app.checks_machine import check_machine
+from coinslot.app.demo_home import looked_at
 from coinslot.app.errors import Problem
 from coinslot.app.findings import Finding, State, ok, skipped, wrong
 from coinslot.app.installation import Installation, attached_installation, open_installation
@@ -28,7 +29,7 @@ def command(as_json: bool) -> None:
 
     Engines of this data folder that are not running are started for the while.
     """
-    findings = diagnose(load_settings)
+    findings = diagnose(lambda: looked_at(load_settings()))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(findings)).decode())
     else:
@@ -45,7 +46,10 @@ def diagnose(load: Callable[[], Settings]) -> Sequence[Finding]:
         settings = load()
     except Problem as problem:
         return [wrong("settings", problem.message, problem.remedy)]
-    findings = [ok("settings", "complete, no known secret among them"), *check_machine(settings)]
+    except EngineError as error:
+        return [wrong("engines", error.message, error.remedy)]
+    about = "the running demo's" if settings.demo else "complete, no known secret among them"
+    findings = [ok("settings", about), *check_machine(settings)]
     try:
         running = attached_installation(settings)
         if running is not None:

@@ -19,6 +19,7 @@ _LOOK_S = 0.1
 """How often a customer looks at the water, far below what a hand on a key needs."""
 _PATIENCE_S = 20.0
 """A start that has not opened anything by then is left alone."""
+_TRIES_ANYWAY = 0.1
 _COUNTER_S = (1.5, 4.0)
 
 
@@ -65,10 +66,12 @@ class Crowd:
             await self._pause(chance.uniform(*_REST_S))
 
     def _find(self, plan: Plan, chance: random.Random) -> SimulatedTerminal | None:
-        """A terminal of the right kind, rather one that looks free."""
+        """A terminal of the right kind that looks free; seldom one that is not. None: come back later."""
         fitting = [terminal for terminal in self._terminals if terminal.board.model is plan.model]
         free = [one for one in fitting if one.use(plan.outlet) is None]
-        return chance.choice(free or fitting) if fitting else None
+        if not free and chance.random() < _TRIES_ANYWAY:
+            free = fitting
+        return chance.choice(free) if free else None
 
     async def _visit(
         self, guest: Guest, terminal: SimulatedTerminal, plan: Plan, chance: random.Random

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from coinslot.sandbox.simulator.agenda import Agenda
@@ -135,9 +136,7 @@ class Network:
         self.down = True
         for connection in list(self.current.values()):
             self._broker_drops(connection)
-            self._agenda.after(
-                self._chance.between(0, 5_000), lambda it=connection: self._terminal_learns(it)
-            )  # type: ignore[misc]
+            self._agenda.after(self._chance.between(0, 5_000), partial(self._terminal_learns, connection))
 
         def returned() -> None:
             self.down = False
@@ -158,7 +157,9 @@ class Network:
         """Behind what travels already; returns when the connection is free for the next."""
         now = self._agenda.now_ms
         at = max(free_at, now + self._chance.between(5, 150))
-        if self._chance.fault(FaultKind.MESSAGE_LATE):
+        if at - now > 1_000:
+            pass  # it stands still already: one stall at a time
+        elif self._chance.fault(FaultKind.MESSAGE_LATE):
             at += self._chance.between(500, 20_000)
         elif self._chance.fault(FaultKind.STALL):
             at += self._chance.between(20_000, 300_000)

@@ -63,6 +63,21 @@ class People:
         elif again == "changed":
             self.agenda.after(self.chance.between(1, 5_000), lambda: self._press_changed(request))
 
+    def starts_last(self, customer: CustomerId, terminal: Terminal, outlet: int) -> Session:
+        """One more start, with nothing in its way. `Broken` when it is refused."""
+        request = StartRequest(
+            operator=self.operator,
+            customer=customer,
+            terminal=terminal.name,
+            outlet=outlet,
+            key=self._payment("last"),
+        )
+        for answer in self._worker().start([request]) or ():
+            if isinstance(answer, Session):
+                return answer
+            raise Broken(f"a start on {terminal.name} is refused: {answer.reason.value}")
+        raise Broken(f"a start on {terminal.name} has no answer")
+
     def _press(
         self,
         request: StartRequest,

@@ -17,11 +17,11 @@ from coinslot.sandbox.simulator.violation import Broken
 from coinslot.sessions.decide import Doubt
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
-from coinslot.settlement.changes import Batch
+from coinslot.settlement.changes import AlarmKind, Batch
 from coinslot.settlement.memory import MemoryBooks
 from coinslot.settlement.ports import Conflict
-from coinslot.terminal.actions import Action, Append, OpenValve, Rewrite, ShutValve
-from coinslot.terminal.entries import RecordKept
+from coinslot.terminal.actions import Action, Append, OpenValve, Rewrite, Send, ShutValve
+from coinslot.terminal.entries import Entry, RecordKept
 from coinslot.wire.codec import decode_record
 from coinslot.wire.ids import OperatorId, SessionId, TerminalId
 from coinslot.wire.messages import Ack, Welcome
@@ -29,6 +29,7 @@ from coinslot.wire.records import Checkpoint, Declined, Record, Started, Stopped
 
 _STEP_MS = 1_700
 """How far apart the simulator reads a meter, and a little: what may pass a limit within one step."""
+_OLD_JOURNAL = frozenset({AlarmKind.ROLLED_BACK.value, AlarmKind.RETIRED_EPOCH.value})
 
 
 @dataclass
@@ -95,6 +96,9 @@ class Rules:
                 self.reviewed.add((review.terminal, review.epoch, review.seq))
             if review.session is not None:
                 self.doubts.add((review.session, review.reason))
+            if review.terminal not in self.rolled:
+                # Meters here are sound and no journal was lost: there is nothing to look at.
+                raise Broken(f"{review.session or review.terminal} is in review for nothing: {review}")
         self._reviews = len(self.books.reviews)
         changed = batch.changed_sessions | {session.id for session in batch.new_sessions}
         for name in sorted(changed):
@@ -102,6 +106,7 @@ class Rules:
             self.say(f"session {name} is {session.state.value}")
             self._session(session)
         self.money.committed(batch)
+        self._alarms(batch)
         self._one_live_session_per_outlet()
         if self.chance.fault(FaultKind.CRASH_AFTER_COMMIT):
             raise ServerDied("after a commit")
@@ -109,6 +114,12 @@ class Rules:
     def refused(self, error: Exception) -> None:
         """Settlement never asks for what the books must refuse."""
         raise Broken(f"the books refused: {error}") from error
+
+    def _alarms(self, batch: Batch) -> None:
+        """Nobody is woken up for a journal that was not put back."""
+        for alarm in batch.alarms:
+            if alarm.kind in _OLD_JOURNAL and alarm.terminal not in self.rolled:
+                raise Broken(f"{alarm.terminal}: false alarm, {alarm.kind}: {alarm.detail}")
 
     def _one_live_session_per_outlet(self) -> None:
         live = [self.books.sessions[key] for key in self.books.live]
@@ -133,7 +144,7 @@ class Rules:
     def sent(self, batch: Batch, number: int) -> None:
         """Acknowledged means: the effect is stored."""
         send = batch.sends[number]
-        self.say(f"server → {send.terminal}: {type(send.message).__name__}")
+        self.say(f"server → {send.terminal}: {send.message}")
         match send.message:
             case Ack(epoch=epoch, seq=seq) | Welcome(epoch=epoch, acked=seq, new_epoch=False):
                 row = self.books.terminals[send.terminal]
@@ -234,7 +245,9 @@ class Rules:
             opening = self.openings[SessionId(run.about.session)]
             limits = run.about.limits
             if opening.poured_ml() > limits.ml + tap.pulse_ml + tap.ml_per_s * _STEP_MS // 1000:
-                raise Broken(f"{terminal.name}: outlet {outlet} runs on past {limits.ml} mL")
+                raise Broken(
+                    f"{terminal.name}: outlet {outlet} runs on past {limits.ml} mL: {opening.poured_ml()}"
+                )
             if opening.open_ms(self.agenda.now_ms) > (limits.s + limits.idle_s) * 1000 + 2 * _STEP_MS:
                 raise Broken(f"{terminal.name}: outlet {outlet} is open past {limits.s} s")
 
@@ -273,9 +286,19 @@ class Rules:
 def _short(action: Action) -> str:
     text = type(action).__name__
     match action:
+        case Send(message=message):
+            return f"{text} {message}"
         case Append(entry=entry):
-            return f"{text} {entry}"
+            return f"{text} {_line(entry)}"
         case OpenValve(outlet=outlet) | ShutValve(outlet=outlet):
             return f"{text} {outlet}"
         case _:
             return text
+
+
+def _line(entry: Entry) -> str:
+    match entry:
+        case RecordKept(seq=seq, record=raw):
+            return f"{seq}: {bytes(raw).decode()}"
+        case _:
+            return str(entry)

@@ -68,7 +68,7 @@ class Terminal:
         self._backup = b""
         self._boots = 0
         self._booted_at = 0
-        self._life = 0
+        self._plans = 0
         self._restored = False
         self._drift_ppm = chance.between(-100, 100)
 
@@ -84,7 +84,6 @@ class Terminal:
         if self.core is not None:
             return
         self._boots += 1
-        self._life += 1
         self._booted_at = self._agenda.now_ms
         if self._restored:
             self._restored = False
@@ -102,14 +101,13 @@ class Terminal:
             )
         )
         self._measure()
-        self._plan(self._life)
+        self._plan()
 
     def power_off(self) -> None:
         """Lose power now: what was not forced to disk survives in part."""
         if self.core is None:
             return
         self.core = None
-        self._life += 1
         self.journal.crash(self._chance.between(0, len(self.journal.cached)))
         for tap in self.taps.values():
             tap.lose_power(self._chance.between(0, 100_000))
@@ -161,6 +159,7 @@ class Terminal:
         if connection is self._connection:
             self._measure()  # first, as the agent does: a stop ends at what the meter shows now
             self.feed(BytesReceived(data))
+            self._plan()  # a session may have begun: the meter is to be read soon
 
     # ------------------------------------------------------------ events
 
@@ -199,16 +198,16 @@ class Terminal:
     def _read_meter(self, number: int) -> None:
         self.feed(MeterRead(number, self.taps[number].read()))
 
-    def _turn(self, life: int) -> None:
-        if life != self._life or self.core is None:
-            return
+    def _turn(self, plan: int) -> None:
+        if plan != self._plans or self.core is None:
+            return  # it was planned anew, or the power went
         self._measure()
         if self._chance.likely(0.01):
             self._backup = bytes(self.journal.durable)  # somebody makes an image of the card
-        self._plan(life)
+        self._plan()
 
-    def _plan(self, life: int) -> None:
-        if life != self._life or self.core is None:
+    def _plan(self) -> None:
+        if self.core is None:
             return
         core = self.core
         if core.in_use:
@@ -220,7 +219,9 @@ class Terminal:
             wait = 10_000
         else:
             wait = 1_000
-        self._agenda.after(wait, lambda: self._turn(life))
+        self._plans += 1
+        plan = self._plans
+        self._agenda.after(wait, lambda: self._turn(plan))
 
     def _ticks(self) -> int:
         elapsed = self._agenda.now_ms - self._booted_at

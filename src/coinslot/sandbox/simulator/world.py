@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from msgspec import Struct
 
@@ -30,10 +31,16 @@ OPERATOR = OperatorId("op")
 RETURN_MS = 20 * 60_000
 """How long a terminal may take to be welcomed again, once nothing goes wrong any more: one with an older
 journal has to find a link number above its own, in steps that double."""
+LEARNT_MS = 100_000
+"""By then both ends of a broken connection have noticed: one and a half keep-alives, and a little."""
+MOVING_MS = 330_000
+"""By then whatever a stalled connection held back has arrived."""
 SETTLED_MS = 60_000
 """From then on every session must have ended."""
 PROBED_MS = 13 * 60_000
 """The same for a terminal that never went: the server asks at least every ten minutes."""
+WORKS_MS = 10_000
+"""How soon a start must open the valve, and a stop must settle, on a day without faults."""
 _LONGEST_SILENCE = timedelta(hours=26)
 
 
@@ -156,13 +163,13 @@ class World:
         length_ms = 20_000 + self.plan.sessions * 60_000 // self.plan.terminals
         for number in range(self.plan.sessions):
             at = chance.between(5_000, length_ms)
-            agenda.after(at, lambda it=number: self.people.wants_to_start(it))  # type: ignore[misc]
+            agenda.after(at, partial(self.people.wants_to_start, number))
         for _ in range(chance.between(0, 3)):
             customer, amount = chance.one_of(self.people.customers), chance.between(1, 3_000)
-            agenda.after(chance.between(0, length_ms), lambda c=customer, a=amount: self.people.pays_in(c, a))  # type: ignore[misc]
+            agenda.after(chance.between(0, length_ms), partial(self.people.pays_in, customer, amount))
         for _ in range(chance.between(0, 3)):
             tariff = chance.one_of(self.tariffs)
-            agenda.after(chance.between(0, length_ms), lambda it=tariff: self.people.edits_tariff(it))  # type: ignore[misc]
+            agenda.after(chance.between(0, length_ms), partial(self.people.edits_tariff, tariff))
         self._plan_great_faults(length_ms)
         while agenda.step(length_ms):
             pass
@@ -206,6 +213,8 @@ class World:
             self._grant(terminal.name)
         end = self.agenda.now_ms + RETURN_MS
         self._until(end, lambda: all(worker.alive for worker in self.workers) and not self.network.down)
+        calm_ms = LEARNT_MS if self._reconnecting else MOVING_MS
+        self._until(self.agenda.now_ms + calm_ms, lambda: False)
         self._until(end, self._all_up)
         if not self._all_up():
             late = [terminal.name for terminal in self.terminals if not self._is_up(terminal)]
@@ -232,11 +241,39 @@ class World:
         self._until(end, lambda: not self._unacked())
         if self._unacked():
             raise Broken(f"the journals of {', '.join(unacked)} are not acknowledged")
+        self._works_again()
         self._wait_for_deadlines()
         self.rules.late_use_is_reviewed()
         for customer in self.people.customers:
             self.rules.money.conserved(customer)
         self.books.ledger.check_invariants()
+
+    def _works_again(self) -> None:
+        """Whatever the day was like: now a start opens the valve at once, and a stop ends it."""
+        customer = CustomerId("last")
+        self.books.fleet.customers[OPERATOR, customer] = True
+        self.people.pays_in(customer, 100_000)
+        for terminal in self.terminals:
+            outlet = 0
+            live = (self.books.sessions[key] for key in self.books.live)
+            if any((session.terminal, session.outlet) == (terminal.name, outlet) for session in live):
+                continue  # tainted, and waiting for its deadline
+            # A terminal whose hellos had all travelled slowly declines once more, and is then asked anew.
+            if not (self._opens(customer, terminal, outlet) or self._opens(customer, terminal, outlet)):
+                raise Broken(f"{terminal.name} does not open, though nothing is wrong")
+
+    def _opens(self, customer: CustomerId, terminal: Terminal, outlet: int) -> bool:
+        session = self.people.starts_last(customer, terminal, outlet)
+        name, row = session.id, (OPERATOR, session.id)
+        end = self.agenda.now_ms + WORKS_MS
+        self._until(end, lambda: name in self.rules.openings or not self.books.sessions[row].live)
+        opened = name in self.rules.openings
+        terminal.press_stop(outlet)
+        self._until(end + WORKS_MS, lambda: not self.books.sessions[row].live)
+        if self.books.sessions[row].live:
+            raise Broken(f"{name} does not end, though nothing is wrong")
+        self._until(self.agenda.now_ms + 2_000, lambda: False)
+        return opened
 
     def _wait_for_deadlines(self) -> None:
         """What no record can settle any more is settled by its deadline, a day and the limit later."""

@@ -47,6 +47,10 @@ class Listed(msgspec.Struct, frozen=True):
     entry: Entry
 
 
+POST = "SELECT entry_ids, fresh FROM ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+"""Posts a batch; see `post_arguments`."""
+
+
 async def post(connection: Access, entries: Sequence[Entry]) -> list[Posted]:
     """Post a batch, all or nothing, in one call; the answers are in the order of `entries`.
 
@@ -56,26 +60,8 @@ async def post(connection: Access, entries: Sequence[Entry]) -> list[Posted]:
     """
     if not entries:
         return []
-    owners: list[int] = []
-    legs: list[int] = []
-    for number, entry in enumerate(entries, 1):
-        size = len(entry.postings)
-        owners += [number] * size
-        legs += range(1, size + 1)
-    postings = [posting for entry in entries for posting in entry.postings]
     try:
-        row = await connection.fetchrow(
-            "SELECT entry_ids, fresh FROM ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            [entry.operator for entry in entries],
-            [entry.key for entry in entries],
-            [entry.kind for entry in entries],
-            [entry.session for entry in entries],
-            owners,
-            legs,
-            [posting.account for posting in postings],
-            [posting.currency for posting in postings],
-            [posting.amount_minor for posting in postings],
-        )
+        row = await connection.fetchrow(POST, *post_arguments(entries))
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         refusal = refused(error, entries)
         if refusal is None:
@@ -83,6 +69,28 @@ async def post(connection: Access, entries: Sequence[Entry]) -> list[Posted]:
         raise refusal from error
     assert row is not None
     return [Posted(entry_id, fresh) for entry_id, fresh in zip(row["entry_ids"], row["fresh"], strict=True)]
+
+
+def post_arguments(entries: Sequence[Entry]) -> list[list[object]]:
+    """The parameters of `POST`, for callers that post as part of a larger statement; they pass errors to `refused`."""
+    owners: list[object] = []
+    legs: list[object] = []
+    for number, entry in enumerate(entries, 1):
+        size = len(entry.postings)
+        owners += [number] * size
+        legs += range(1, size + 1)
+    postings = [posting for entry in entries for posting in entry.postings]
+    return [
+        [entry.operator for entry in entries],
+        [entry.key for entry in entries],
+        [entry.kind for entry in entries],
+        [entry.session for entry in entries],
+        owners,
+        legs,
+        [posting.account for posting in postings],
+        [posting.currency for posting in postings],
+        [posting.amount_minor for posting in postings],
+    ]
 
 
 async def lock_balances(connection: Connection, wanted: Iterable[BalanceKey]) -> dict[BalanceKey, int]:

@@ -124,7 +124,7 @@ def _standing(
         return Refusal.NO_TARIFF
     if view.faults:
         return Refusal.FAULT
-    if any(live.outlet == request.outlet for live in batch.live_of(request.terminal)):
+    if view.busy or any(live.outlet == request.outlet for live in batch.live_of(request.terminal)):
         return Refusal.BUSY
     if not terminal.online or terminal.link_began_at is None:
         return Refusal.OFFLINE

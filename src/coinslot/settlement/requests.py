@@ -79,6 +79,9 @@ class StartView(Struct, frozen=True, kw_only=True):
     tariff_version: int = 0
     tariff_body: str = ""
     meter_spec: str = "{}"
+    busy: bool = False
+    """Whether a session occupies the outlet, as far as could be seen without waiting: one that was made
+    while this one waited for its terminal's lock is found by the database's own rule."""
     customer_found: bool = False
     earlier: Session | None = None
     """The session the same key made before."""

@@ -138,3 +138,10 @@ terminal_row: Final = attrgetter(*_TERMINAL_ATTRIBUTES)
 def terminal_of(row: asyncpg.Record) -> Terminal:
     """A terminal from a row that begins with `TERMINAL_COLUMNS`."""
     return Terminal(**dict(zip(_TERMINAL_ATTRIBUTES, row[:TERMINAL_WIDTH], strict=True)))
+
+
+FIRST_SIGHT: Final = """
+    INSERT INTO terminal_link (operator_id, terminal_id)
+    SELECT operator_id, terminal_id FROM terminal WHERE terminal_id = ANY($1::text[]) ON CONFLICT DO NOTHING
+"""
+"""Makes the rows of terminals that never were heard of; whoever provisions one makes it too."""

@@ -29,10 +29,6 @@ _LOCK_TERMINALS = f"""
     SELECT {rows.TERMINAL_COLUMNS}, clock_timestamp() FROM terminal_link t
     WHERE t.terminal_id = ANY($1::text[]) ORDER BY t.operator_id, t.terminal_id FOR UPDATE
 """
-_FIRST_SIGHT = """
-    INSERT INTO terminal_link (operator_id, terminal_id)
-    SELECT operator_id, terminal_id FROM terminal WHERE terminal_id = ANY($1::text[]) ON CONFLICT DO NOTHING
-"""
 # `LATERAL (… OFFSET 0)` pins a join to one keyed look-up a row, whatever the planner believes of the tables: it
 # chose to read an operator's whole history for each batch (6.4 of 6.8 ms at 5,300 sessions).
 _SESSIONS = f"""
@@ -92,7 +88,7 @@ class PostgresUnit:
         wanted = list(terminals)
         found = await self._connection.fetch(_LOCK_TERMINALS, wanted)
         if len(found) < len(set(wanted)):
-            await self._connection.execute(_FIRST_SIGHT, wanted)
+            await self._connection.execute(rows.FIRST_SIGHT, wanted)
             found = await self._connection.fetch(_LOCK_TERMINALS, wanted)
         now = found[-1][-1] if found else await self._connection.fetchval("SELECT clock_timestamp()")
         batch = Batch(now=now)
@@ -120,8 +116,7 @@ class PostgresUnit:
 
     async def open_starts(self, requests: Sequence[StartRequest]) -> StartBatch:
         """See `ports.Unit`."""
-        batch = await self.open_batch(list(dict.fromkeys(request.terminal for request in requests)))
-        views, purses = await load_views(self._connection, requests)
+        batch, views, purses = await load_views(self._connection, requests)
         wanted = {purse: _accounts(purse) for purse in purses}
         balances = await ledger.lock_balances(
             self._connection,

@@ -89,7 +89,8 @@ class Generator:
         self._plan = plan
         self._tally = Tally()
         self._terminals: list[LoadTerminal] = []
-        self._doors: dict[bool, list[Door]] = {}
+        self._socket: SocketDoor | None = None
+        self._doors: list[Door] = []
 
     async def connect(self, order: ConnectOrder) -> Result:
         """Connect everybody."""
@@ -128,6 +129,9 @@ class Generator:
             await _rest(chosen)
         finally:
             watch.cancel()
+            if order.http:  # the server ends idle connections before the next run
+                for door in doors:
+                    door.close()
         return Result(
             settled=settled,
             settled_in_all=warm + tally.settled,
@@ -143,10 +147,9 @@ class Generator:
         for terminal in self._terminals:
             terminal.connection.close()
         self._terminals = []
-        for doors in self._doors.values():
-            for door in doors:
-                door.close()
-        self._doors = {}
+        if self._socket is not None:
+            self._socket.close()
+        self._socket, self._doors = None, []
         return Result()
 
     def _renew(self, chosen: list[LoadTerminal]) -> Tally:
@@ -157,16 +160,16 @@ class Generator:
         return tally
 
     async def _socket_doors(self) -> list[Door]:
-        if False not in self._doors:
+        if not self._doors:
             loop = asyncio.get_running_loop()
-            _, door = await loop.create_unix_connection(SocketDoor, self._plan.socket)
-            self._doors[False] = [door.of(place.customer, place.terminal) for place in self._plan.places]
-        return self._doors[False]
+            _, self._socket = await loop.create_unix_connection(SocketDoor, self._plan.socket)
+            self._doors = [self._socket.of(place.customer, place.terminal) for place in self._plan.places]
+        return self._doors
 
     async def _http_doors(self, count: int) -> list[Door]:
         loop = asyncio.get_running_loop()
-        doors = self._doors.setdefault(True, [])
-        for place in self._plan.places[len(doors) : count]:
+        doors: list[Door] = []
+        for place in self._plan.places[:count]:
             make = partial(HttpDoor, place.http_head.encode(), place.http_body.encode())
             _, made = await loop.create_connection(make, "127.0.0.1", self._plan.http_port)
             doors.append(made)

@@ -54,6 +54,7 @@ async def played(
 ) -> tuple[dict[str, Played], LedgerCheck]:
     told: list[Played] = []
     replay = Replay(plan, stack, broker, folder / "terminals", told.append, patience_s=patience_s)
+    await replay.prepare()
     events = await replay.run()
     assert len(told) == len(events) == len(plan.traces)
     check = await replay.check(add_up(events).captured_minor)
@@ -156,9 +157,11 @@ async def test_what_a_meter_cannot_have_run_is_reviewed_and_fails_the_replay(
 # ---------------------------------------------------------------- the command
 
 
+SOURCE = str(Path(__file__).parents[2] / "src")
+
+
 def run(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    source = Path(__file__).parents[2] / "src"
-    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(source)}
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": SOURCE}
     return subprocess.Popen(
         [sys.executable, "-m", "coinslot.app", "replay", *arguments],
         stdout=subprocess.PIPE,
@@ -212,6 +215,52 @@ def test_an_interrupted_replay_leaves_nothing_behind(tmp_path: Path, number: sig
         assert process.returncode != 0
         assert [child for child in children if child.is_running() and child.status() != "zombie"] == []
         assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("engine", ["postgres", "nats-server"])
+def test_an_engine_that_is_killed_costs_time_and_no_fen(tmp_path: Path, engine: str) -> None:
+    rows = "".join(f"{event},{second},100\n" for event in range(24) for second in range(100))
+    source, out = written(tmp_path, rows), tmp_path / "out.json"
+    with engine_folder() as folder:
+        process = run(folder, str(source), "--json", str(out))
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "playing" in line:
+                break
+        (child,) = [one for one in psutil.Process(process.pid).children() if one.name() == engine]
+        child.kill()
+        process.communicate(timeout=90)
+        assert list(folder.iterdir()) == []
+    report = json.loads(out.read_bytes())
+    assert [event["problem"] for event in report["events"] if event["problem"]] == []
+    assert process.returncode == 0
+    assert {event["captured_minor"] for event in report["events"]} == {45}
+    assert report["ledger"]["sound"]
+
+
+async def test_against_a_running_server(
+    stack: Stack, database_url: str, broker: BrokerAccess, tmp_path: Path
+) -> None:
+    source, out = written(tmp_path, "a,0,900\na,1,100\n"), tmp_path / "out.json"
+    environment = {
+        "COINSLOT_DATABASE_URL": database_url,
+        "COINSLOT_NATS_URL": broker.url,
+        "COINSLOT_NATS_SERVER_PASSWORD": broker.server_password,
+        "COINSLOT_NATS_AUTH_PASSWORD": broker.auth_password,
+        "COINSLOT_NATS_SYS_PASSWORD": broker.sys_password,
+        "COINSLOT_NATS_ISSUER_SEED": broker.issuer_seed,
+        "COINSLOT_MQTT_PORT": str(broker.mqtt_port),
+    }
+    arguments = ("-m", "coinslot.app", "replay", str(source), "--server", "--json", str(out))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, env={**os.environ, **environment, "PYTHONPATH": SOURCE}
+    )
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+    (event,) = json.loads(out.read_bytes())["events"]
+    stored = await stack.pool.fetchval(
+        "SELECT captured_minor FROM session WHERE session_id = $1", event["session_id"]
+    )
+    assert event["captured_minor"] == stored == 5
 
 
 def test_a_bad_recording_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -31,6 +31,7 @@ from coinslot.app.settings import LogLevel, Role, Settings, load_settings
 from coinslot.app.stack import Stack
 from coinslot.engines.connect import ensure_database
 from coinslot.engines.migrate import migrate
+from coinslot.engines.supervise import supervise
 from coinslot.sandbox.replay.appliance import Kind
 
 EPILOG = """\b
@@ -141,10 +142,14 @@ async def _play(plan: Plan, installation: Installation, folder: Path, watch: Wat
         roles = frozenset({Role.LINK, Role.SWEEP})
         await ensure_database(installation.database_url)
         await migrate(installation.database_url)
-    async with Stack(installation.database_url, installation.broker, roles) as stack:
-        watch.say(f"playing {len(plan.traces)} uses on {plan.terminals} terminals")
+    async with (
+        _kept_alive(installation, watch),
+        Stack(installation.database_url, installation.broker, roles) as stack,
+    ):
         with watch.playing(plan) as on_played:
             run = Replay(plan, stack, installation.broker, folder / "terminals", on_played)
+            await run.prepare()
+            watch.say(f"playing {len(plan.traces)} uses on {plan.terminals} terminals")
             began_s = time.monotonic()
             events = await run.run()
             play_s = time.monotonic() - began_s
@@ -164,6 +169,24 @@ async def _play(plan: Plan, installation: Installation, folder: Path, watch: Wat
         play_s=round(play_s, 3),
         wall_s=0.0,
     )
+
+
+@contextlib.asynccontextmanager
+async def _kept_alive(installation: Installation, watch: Watch) -> AsyncIterator[None]:
+    """An engine that dies meanwhile is started again; what cannot be is told, and the uses fail by themselves."""
+    keeping = asyncio.create_task(
+        supervise(
+            installation.children,
+            restarted=lambda engine: watch.say(f"{engine.name} had died and runs again"),
+        )
+    )
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+        if not keeping.cancelled() and (error := keeping.exception()) is not None:
+            watch.say(f"an engine could not be kept alive: {error}")
 
 
 @contextlib.contextmanager

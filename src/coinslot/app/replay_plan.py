@@ -98,6 +98,7 @@ def parse_speed(text: str) -> float | None:
 def find_tariff(text: str) -> tuple[str, Tariff]:
     """A tariff by its name, or from a file, and what to call it. Problem when there is none or it is wrong."""
     if text in NAMED:
+        _check_metered(text, NAMED[text])
         return text, NAMED[text]
     path = Path(text)
     if not path.is_file():
@@ -111,10 +112,14 @@ def find_tariff(text: str) -> tuple[str, Tariff]:
         raise Problem(f"{path} cannot be read: {error.strerror or error}", "Make it readable.") from error
     except TariffError as error:
         raise Problem(f"{path}: {error}", "Correct the tariff.") from error
+    _check_metered(str(path), tariff)
+    return path.stem, tariff
+
+
+def _check_metered(name: str, tariff: Tariff) -> None:
     for rate in tariff.rates:
         if rate.register not in METERED:
             raise Problem(
-                f"{path} prices `{rate.register.value}`, which a recording of flow does not hold",
+                f"{name} prices `{rate.register.value}`, which a recording of flow does not hold",
                 "Choose a tariff by millilitres (`ml`) or seconds (`s`).",
             )
-    return path.stem, tariff

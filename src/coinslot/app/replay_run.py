@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from coinslot.app.replay_books import check_books
 from coinslot.app.replay_plan import Plan
 from coinslot.app.replay_results import LedgerCheck, Played
 from coinslot.app.seed import BY, make_fleet, make_paying_customers
@@ -22,17 +24,13 @@ from coinslot.fleet.models import Operator
 from coinslot.fleet.rules import ApplianceKind
 from coinslot.fleet.store import create_operator
 from coinslot.fleet.tariff_store import add_tariff
-from coinslot.ledger.accounts import operator_revenue
 from coinslot.ledger.errors import LedgerError
-from coinslot.ledger.seals import seal
-from coinslot.ledger.store import balance
-from coinslot.ledger.verify import verify
 from coinslot.sandbox.replay.appliance import OUTLET, Kind
 from coinslot.sandbox.replay.player import PATIENCE_S, Player, Stalled
 from coinslot.sandbox.replay.traces import Trace
 from coinslot.sessions.model import Session
 from coinslot.settlement.ports import Conflict
-from coinslot.settlement.requests import Refused, StartRequest
+from coinslot.settlement.requests import Refused, StartAnswer, StartRequest
 from coinslot.settlement.rows import SESSION_COLUMNS, session_of
 from coinslot.tariffs import dump_tariff
 from coinslot.terminal.mqtt import Account
@@ -40,22 +38,19 @@ from coinslot.wire.ids import CustomerId, new_id
 from coinslot.wire.messages import Limits
 from coinslot.wire.registers import Register
 
+log = logging.getLogger(__name__)
+
 NOT_STARTED = "not started"
 NOT_PLAYED = "not played"
 FAILURES = 2
 """In a row, and a terminal takes no more uses: what keeps it from one keeps it from the next."""
-_SETTLE_LOOK_S = 0.05
+_LOOK_S = 0.05
 _KINDS = {Kind.SHOWER: ApplianceKind.SHOWER, Kind.FAUCET: ApplianceKind.DISPENSER}
 
 _DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _SESSION = f"SELECT {SESSION_COLUMNS} FROM session s WHERE s.operator_id = $1 AND s.session_id = $2"
 _REVIEWS = "SELECT session_id, reason, detail FROM review WHERE operator_id = $1 ORDER BY review_id"
-_HELD = """
-    SELECT COALESCE(sum(amount_minor), 0)::bigint FROM ledger_posting
-    WHERE operator_id = $1 AND account LIKE 'hold/%'
-"""
-
 OnPlayed = Callable[[Played], None]
 """Told of each use as it ends."""
 
@@ -88,13 +83,15 @@ class Replay:
         self._on_played = on_played
         self._patience_s = patience_s
         self._played: dict[int, Played] = {}
+        self._todo: deque[Work] = deque()
+        self._fleet: list[TerminalCredentials] = []
         self._operator: Operator
 
     async def run(self) -> list[Played]:
-        """Play everything; the uses in the recording's order. What fails is told in its line."""
-        fleet, todo = await self._prepare()
+        """Play everything, once prepared; the uses in the recording's order. What fails is told in its line."""
+        todo = self._todo
         async with asyncio.TaskGroup() as group:
-            for credentials in fleet:
+            for credentials in self._fleet:
                 group.create_task(self._terminal(credentials, todo))
         for work in todo:
             left = _blank(work.trace, NOT_PLAYED, "every terminal had given up")
@@ -103,7 +100,8 @@ class Replay:
         reviews = {row["session_id"]: f"{row['reason']}: {row['detail']}" for row in found}
         return [_reviewed(self._played[number], reviews) for number in sorted(self._played)]
 
-    async def _prepare(self) -> tuple[list[TerminalCredentials], deque[Work]]:
+    async def prepare(self) -> None:
+        """Make the replay's own operator, tariff, terminals and customers, with money on their wallets."""
         plan = self._plan
         tariff = plan.tariff
         async with self._stack.pool.acquire() as connection:
@@ -116,7 +114,7 @@ class Replay:
             )
             own = self._operator.operator_id
             price = await add_tariff(connection, own, name=plan.tariff_name, body=dump_tariff(tariff), by=BY)
-            fleet = await make_fleet(
+            self._fleet = await make_fleet(
                 connection,
                 own,
                 terminals=plan.terminals,
@@ -131,7 +129,7 @@ class Replay:
                 amount_minor=plan.balance_minor,
             )
         pairs = zip(plan.traces, customers, strict=True)
-        return fleet, deque(Work(number, *pair) for number, pair in enumerate(pairs))
+        self._todo.extend(Work(number, *pair) for number, pair in enumerate(pairs))
 
     async def _terminal(self, credentials: TerminalCredentials, todo: deque[Work]) -> None:
         account = Account(
@@ -188,12 +186,21 @@ class Replay:
         )
         try:
             async with asyncio.timeout(self._patience_s):
-                answer = await self._stack.starter.start(request)
-        except (Conflict, LedgerError, *_DATABASE_ERRORS) as error:
+                answer = await self._answer(request)
+        except (Conflict, LedgerError, TimeoutError) as error:
             return None, f"the start failed: {error or type(error).__name__}"
         if isinstance(answer, Refused):
             return None, f"the start was refused: {answer.reason.value}"
         return answer, None
+
+    async def _answer(self, request: StartRequest) -> StartAnswer:
+        """As a customer who presses again while the database is away: the same key is the same session."""
+        while True:
+            try:
+                return await self._stack.starter.start(request)
+            except _DATABASE_ERRORS as error:
+                log.info("a start is tried again: %s", error or type(error).__name__)
+            await asyncio.sleep(_LOOK_S)
 
     async def _draw(self, player: Player, session: Session, trace: Trace) -> str | None:
         if not await player.opened(session.command):
@@ -216,35 +223,21 @@ class Replay:
             try:
                 row = await self._stack.pool.fetchrow(_SESSION, session.operator, session.id)
             except _DATABASE_ERRORS as error:
-                return session, f"what became of it cannot be read: {error or type(error).__name__}"
+                log.info("a session is looked at again: %s", error or type(error).__name__)
+                row = None
             found = session if row is None else session_of(row)
             if found.settled_at is not None:
                 return found, None
             if time.monotonic() >= deadline_s:
                 return found, f"not settled within {self._patience_s:g} s"
-            await asyncio.sleep(_SETTLE_LOOK_S)
+            await asyncio.sleep(_LOOK_S)
 
     # ------------------------------------------------------------ the books
 
     async def check(self, captured_minor: int) -> LedgerCheck:
-        """Seal what is open, recompute this operator's books, and compare them with the sessions."""
-        own = self._operator.operator_id
-        async with self._stack.pool.acquire() as connection:
-            while await seal(connection, own) is not None:
-                pass
-            report = await verify(connection, operator=own)
-            revenue_minor = await balance(connection, own, operator_revenue(), self._plan.tariff.currency)
-            held_minor = -int(await connection.fetchval(_HELD, own))  # what is owed to others is negative
-        return LedgerCheck(
-            sound=report.sound,
-            entries=report.entries,
-            postings=report.postings,
-            seals=report.seals,
-            faults=tuple(fault.why for fault in report.faults),
-            revenue_minor=revenue_minor,
-            held_minor=held_minor,
-            agrees=revenue_minor == captured_minor and held_minor == 0,
-        )
+        """This replay's own books, recomputed, beside what its sessions say was captured."""
+        own, currency = self._operator.operator_id, self._plan.tariff.currency
+        return await check_books(self._stack.pool, own, currency, captured_minor)
 
 
 def _blank(trace: Trace, state: str, problem: str | None) -> Played:

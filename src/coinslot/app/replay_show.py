@@ -38,7 +38,9 @@ class Watch:
             TimeElapsedColumn(),
         )
         litres = 0.0
-        with Progress(*columns, console=self.console, transient=True) as bar:
+        with Progress(
+            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
+        ) as bar:
             task = bar.add_task("", total=len(plan.traces), litres=litres)
 
             def played(one: Played) -> None:

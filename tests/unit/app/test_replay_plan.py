@@ -68,6 +68,11 @@ def test_a_tariff_that_cannot_be_used(tmp_path: Path, body: str, complaint: str)
         find_tariff(str(file))
 
 
+def test_a_tariff_by_the_load_has_nothing_to_go_by() -> None:
+    with pytest.raises(Problem, match="wash-load prices `count`"):
+        find_tariff("wash-load")
+
+
 def test_no_such_tariff_names_those_there_are() -> None:
     with pytest.raises(Problem, match="shower-litre"):
         find_tariff("shower-liter")

@@ -107,7 +107,7 @@ def _moments(session: Session, event: Event, now: datetime) -> dict[str, datetim
         return {"stop_asked_at": now}
     if event is Event.STOPPED:
         return {"stopped_at": now, "settled_at": now}
-    if event in (Event.DECLINED, Event.DISPROVED, Event.GIVEN_UP):
+    if event in (Event.DECLINED, Event.DISPROVED, Event.GIVEN_UP) and session.settled_at is None:
         return {"settled_at": now}
     return {}
 

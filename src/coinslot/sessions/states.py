@@ -70,6 +70,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.STOPPING, Event.STOPPED): State.SETTLED,
     (State.STOPPING, Event.STOP_ASKED): State.STOPPING,
     (State.STOPPING, Event.GIVEN_UP): State.SETTLED,
+    (State.RELEASED, Event.DECLINED): State.RELEASED,  # what silence had proved already
     (State.RELEASED, Event.STARTED): State.RELEASED,
     (State.RELEASED, Event.METERED): State.RELEASED,
     (State.RELEASED, Event.STOPPED): State.LATE,

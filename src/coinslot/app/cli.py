@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, Entry] = {
     "serve": Entry("coinslot.app.serve", "Run the server: web, terminals' link, sweeps."),
     "terminal": Entry("coinslot.app.terminal", "Run the agent on an appliance's board."),
     "replay": Entry("coinslot.app.replay", "Replay a recorded appliance."),
-    "simulate": Entry("coinslot.app.simulate", "Run simulated appliances against a server."),
+    "simulate": Entry("coinslot.app.simulate", "Run seeded days full of faults and check every rule."),
     "bench": Entry("coinslot.app.bench", "Measure this machine with this product."),
     "doctor": Entry("coinslot.app.doctor", "Check an installation; say what is wrong and what to do."),
     "db": Entry("coinslot.app.db", "Bring the database's schema up to date."),

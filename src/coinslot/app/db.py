@@ -59,6 +59,20 @@ def database(settings: Settings) -> Iterator[str]:
         yield postgres.url()
 
 
+@contextmanager
+def migrated_database(settings: Settings) -> Iterator[str]:
+    """The same, with its tables up to date where it is our own: a fresh folder is set up on the way."""
+    with database(settings) as url:
+        if looked_at(settings).database_url is None:
+            asyncio.run(_bring_up(url))
+        yield url
+
+
+async def _bring_up(url: str) -> None:
+    await ensure_database(url)
+    await migrate(url)
+
+
 async def _migrate(url: str) -> tuple[Migration, ...]:
     await ensure_database(url)
     return await migrate(url, progress=click.echo)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from coinslot.app.db import database
+from coinslot.app.db import migrated_database
 from coinslot.app.errors import Problem
 from coinslot.app.settings import load_settings
 from coinslot.engines.connect import open_pool
@@ -182,5 +182,5 @@ def _with_connection(database_url: str | None, work: Callable[[store.Connection]
             await pool.close()
 
     settings = load_settings(database_url=database_url)
-    with database(settings) as url:
+    with migrated_database(settings) as url:
         return asyncio.run(run(url))

@@ -15,7 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from coinslot.app.db import database
+from coinslot.app.db import migrated_database
 from coinslot.app.errors import Problem
 from coinslot.app.settings import load_settings
 from coinslot.audit import Connection
@@ -73,7 +73,7 @@ def run_plain(work: Callable[[Connection], Awaitable[T]]) -> T:
         finally:
             await pool.close()
 
-    with database(load_settings()) as url:
+    with migrated_database(load_settings()) as url:
         try:
             return asyncio.run(connected(url))
         except (InputError, TariffError, MoneyError, LedgerError, asyncpg.UndefinedTableError) as error:

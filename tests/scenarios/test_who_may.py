@@ -110,14 +110,14 @@ async def test_a_record_for_anothers_session_changes_nothing_and_is_an_alarm(pla
     assert isinstance(session, Session)
     await eventually(lambda: victim.appliance.simulated[0].is_open, "an open valve")
     stopped = (
-        '{"type":"stopped","boot":1,"ticks_ms":9,"session":"%s","outlet":0,"reason":"key",'
-        '"start":{"ml":0},"registers":{"ml":99000}}' % session.id
+        b'{"type":"stopped","boot":1,"ticks_ms":9,"session":"%s","outlet":0,"reason":"key",'
+        b'"start":{"ml":0},"registers":{"ml":99000}}' % session.id.encode()
     )
     async with await raw_mqtt(plant.broker, thief.terminal_id, thief.secret) as client:
         await welcomed(client, thief.terminal_id)
         client.publish(
             f"coinslot/1/{thief.terminal_id}/up",
-            f'{{"type":"records","link":1,"epoch":"ep_1","first_seq":1,"records":[{stopped}]}}'.encode(),
+            b'{"type":"records","link":1,"epoch":"ep_1","first_seq":1,"records":[%s]}' % stopped,
         )
         answer = await client.message()
         assert answer is not None

@@ -45,7 +45,8 @@ from tests.support.kept import KeptServer, a_moment, becomes, engines_environmen
 from tests.support.quick import QuickClock
 
 BALANCE_MINOR = 20_00
-WATER_UL = 40_000
+WATER_UL = 250_000
+"""Enough to cost something: a session for nothing would prove little."""
 
 
 class Way(Enum):
@@ -250,11 +251,13 @@ class Life:
     async def _until(self, condition: object, session: SessionId, query: str) -> None:
         """Until a condition here, or one of the session's row, holds."""
         assert callable(condition)
-        async with asyncio.timeout(25):
-            while not condition():
-                if await self._scene.pool.fetchval(f"{query} FROM session s WHERE session_id = $1", session):
-                    return
-                await a_moment()
+        asked = f"{query} FROM session s WHERE session_id = $1"
+        try:
+            async with asyncio.timeout(25):
+                while not condition() and not await self._scene.pool.fetchval(asked, session):
+                    await a_moment()
+        except TimeoutError:
+            raise TimeoutError(f"never came: {asked}") from None
 
 
 async def live_through(
@@ -321,6 +324,8 @@ async def _violations_of_books(crash: Crash, scene: Scene, life: Life, session: 
     captured, charge = found.captured_minor or 0, found.charge_minor or 0
     if found.live or held:
         violations.append(f"{found.state.value}, with {held} held")
+    if found.state.value == "settled" and not captured:
+        violations.append("nothing was captured")
     if captured != charge or captured > found.hold_minor:
         violations.append(f"captured {captured} of a charge of {charge}, {found.hold_minor} held")
     if left != BALANCE_MINOR - captured:

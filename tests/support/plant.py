@@ -21,7 +21,7 @@ from coinslot.settlement.requests import StartAnswer, StartRequest
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
 from coinslot.terminal.agent import Agent
-from coinslot.terminal.clock import RealClock
+from coinslot.terminal.clock import Clock, RealClock
 from coinslot.terminal.journal import FileJournal
 from coinslot.terminal.mqtt import Account, MqttConnection
 from coinslot.terminal.rating import QuoteRater
@@ -96,7 +96,9 @@ class Plant:
             )
         return made[0]
 
-    async def tap(self, model: Model = Model.SHOWER, *, tariff: str = "shower-litre") -> Tap:
+    async def tap(
+        self, model: Model = Model.SHOWER, *, tariff: str = "shower-litre", clock: Clock | None = None
+    ) -> Tap:
         """A terminal that is connected and known."""
         async with self.pool.acquire() as connection:
             tariff_id = await ensure_tariff(connection, self.operator, tariff)
@@ -104,13 +106,12 @@ class Plant:
             fleet = await make_fleet(
                 connection, self.operator, terminals=1, outlets=outlets, tariff_id=tariff_id
             )
-        tap = self._run(fleet[0], model)
+        tap = self._run(fleet[0], model, clock or RealClock())
         self.taps.append(tap)
         await self.online(fleet[0].terminal_id)
         return tap
 
-    def _run(self, credentials: TerminalCredentials, model: Model) -> Tap:
-        clock = RealClock()
+    def _run(self, credentials: TerminalCredentials, model: Model, clock: Clock) -> Tap:
         appliance = simulate(model, clock)
         account = Account(
             terminal=credentials.terminal_id,

@@ -12,7 +12,7 @@ import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from coinslot.app.demo_view import Bill, Books, Condition, Row, View
+from coinslot.app.demo_view import BILLS, Bill, Books, Condition, Row, View
 from coinslot.app.demo_world import ServerDoor, World
 from coinslot.audit import Connection
 from coinslot.engines.connect import Pool
@@ -28,7 +28,6 @@ from coinslot.wire.topics import Channel, every
 
 log = logging.getLogger(__name__)
 
-BILLS = 12
 _VERIFY_EVERY_S = 10.0
 _VERIFY_SHARE = 50
 """Recomputing the books may take one part in so many of this process's time."""

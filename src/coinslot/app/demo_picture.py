@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from coinslot.app.demo_view import Bill, Condition, Row, View
+from coinslot.app.demo_view import BILLS, Bill, Condition, Row, View
 from coinslot.money import format_amount
 
 _WIDE = 110
@@ -45,7 +45,10 @@ def picture(view: View, place: Place, width: int, height: int) -> RenderableType
     foot = _foot(view, place, width)
     used = 1 + 1 + len(view.rows) + 1 + _lines(foot, width)
     room = max(_LEAST_BILLS, height - used)
-    return Group(_title(view, width), _in_use(view, wide), _bills(view, wide, room), *foot)
+    parts = [_title(view, width), _in_use(view, wide), _bills(view, wide, min(room, BILLS)), Group(*foot)]
+    # What is left over parts the sections.
+    air = [""] if room - BILLS >= len(parts) - 1 else []
+    return Group(*(part for each in parts for part in (each, *air)))
 
 
 def svg(view: View, place: Place, width: int, height: int) -> str:

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+BILLS = 12
+"""As many of the latest bills are read and shown at most."""
+
 
 class Condition(StrEnum):
     """What an outlet is doing, in one word."""

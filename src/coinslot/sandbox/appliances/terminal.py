@@ -99,6 +99,13 @@ class SimulatedTerminal:
         charge = self._rater.amount_minor(bytes(tap.run.about.quote), usage)
         return Use(session=tap.run.about.session, ml=usage.get(Register.ML, 0), charge_minor=charge)
 
+    def looks_free(self, number: int) -> bool:
+        """Whether its display invites anybody: lit, nobody's, not out of order."""
+        if self._agent is None or not self.powered:
+            return False
+        tap = self._agent.core.taps.get(number)
+        return tap is not None and tap.run is None and not tap.faults
+
     async def start(self) -> None:
         """Lay the cable and switch the power on."""
         await self.cable.open()

@@ -68,7 +68,7 @@ class Crowd:
     def _find(self, plan: Plan, chance: random.Random) -> SimulatedTerminal | None:
         """A terminal of the right kind that looks free; seldom one that is not. None: come back later."""
         fitting = [terminal for terminal in self._terminals if terminal.board.model is plan.model]
-        free = [one for one in fitting if one.use(plan.outlet) is None]
+        free = [one for one in fitting if one.looks_free(plan.outlet)]
         if not free and chance.random() < _TRIES_ANYWAY:
             free = fitting
         return chance.choice(free) if free else None

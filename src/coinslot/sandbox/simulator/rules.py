@@ -22,9 +22,9 @@ from coinslot.settlement.memory import MemoryBooks
 from coinslot.settlement.ports import Conflict
 from coinslot.terminal.actions import Action, Append, OpenValve, Rewrite, Send, ShutValve
 from coinslot.terminal.entries import Entry, RecordKept
-from coinslot.wire.codec import decode_record
+from coinslot.wire.codec import decode_down, decode_record, encode
 from coinslot.wire.ids import OperatorId, SessionId, TerminalId
-from coinslot.wire.messages import Ack, Welcome
+from coinslot.wire.messages import Ack, Stop, Welcome
 from coinslot.wire.records import Checkpoint, Declined, Record, Started, Stopped
 
 _STEP_MS = 1_700
@@ -60,6 +60,7 @@ class Rules:
     chance: Chance
     operator: OperatorId
     say: Callable[[str], None]
+    traced: bool
     books: MemoryBooks = field(init=False)
     money: MoneyRules = field(init=False)
     openings: dict[SessionId, Opening] = field(default_factory=dict)
@@ -71,6 +72,8 @@ class Rules:
     rolled: set[TerminalId] = field(default_factory=set)
     reviewed: set[tuple[TerminalId, str, int]] = field(default_factory=set)
     doubts: set[tuple[SessionId, str]] = field(default_factory=set)
+    stopped: set[SessionId] = field(default_factory=set)
+    """Sessions whose `stop` has reached their terminal before any `started`."""
     _checked: dict[tuple[TerminalId, str], int] = field(default_factory=dict)
     _reviews: int = 0
 
@@ -144,7 +147,8 @@ class Rules:
     def sent(self, batch: Batch, number: int) -> None:
         """Acknowledged means: the effect is stored."""
         send = batch.sends[number]
-        self.say(f"server → {send.terminal}: {send.message}")
+        if self.traced:
+            self.say(f"server → {send.terminal}: {encode(send.message).decode()}")
         match send.message:
             case Ack(epoch=epoch, seq=seq) | Welcome(epoch=epoch, acked=seq, new_epoch=False):
                 row = self.books.terminals[send.terminal]
@@ -183,7 +187,8 @@ class Rules:
 
     def acting(self, terminal: Terminal, action: Action) -> None:
         """See `terminal.Onlooker`."""
-        self.say(f"{terminal.name}: {_short(action)}")
+        if self.traced:
+            self.say(f"{terminal.name}: {_short(action)}")
         match action:
             case Append(entry=RecordKept(seq=seq, record=raw)):
                 self._journaled(terminal, seq, decode_record(raw))
@@ -205,6 +210,14 @@ class Rules:
         if isinstance(record, Started | Checkpoint | Stopped):
             self.said[SessionId(record.session)].append(record)
 
+    def received(self, terminal: Terminal, data: bytes) -> None:
+        """See `terminal.Onlooker`."""
+        if terminal.core is None or b'"stop"' not in data:
+            return
+        message = decode_down(data)
+        if isinstance(message, Stop) and message.link == terminal.core.link.number:
+            self.stopped.add(SessionId(message.session))
+
     def _opening(self, terminal: Terminal, outlet: int) -> None:
         assert terminal.core is not None
         run = terminal.core.taps[outlet].run
@@ -220,6 +233,8 @@ class Rules:
             raise Broken(f"{terminal.name} opens for {name} with no `started` on disk")
         if self.agenda.now() >= session.expired_at:
             raise Broken(f"{terminal.name} opens for {name} after it has expired")
+        if name in self.stopped and terminal.name not in self.rolled:
+            raise Broken(f"{terminal.name} opens for {name} after its stop")
         if not session.live:
             raise Broken(f"{terminal.name} opens for {name}, which is {session.state.value}")
         tap = terminal.taps[outlet]
@@ -287,7 +302,7 @@ def _short(action: Action) -> str:
     text = type(action).__name__
     match action:
         case Send(message=message):
-            return f"{text} {message}"
+            return f"{text} {encode(message).decode()}"
         case Append(entry=entry):
             return f"{text} {_line(entry)}"
         case OpenValve(outlet=outlet) | ShutValve(outlet=outlet):

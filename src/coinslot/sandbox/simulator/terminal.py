@@ -36,6 +36,9 @@ class Onlooker(Protocol):
     def settled_down(self, terminal: Terminal) -> None:
         """An event has been dealt with."""
 
+    def received(self, terminal: Terminal, data: bytes) -> None:
+        """A message of the server's has come, on the connection in force."""
+
     def power_lost(self, terminal: Terminal) -> None:
         """Its power went, and what was not on disk."""
 
@@ -158,6 +161,7 @@ class Terminal:
         """See `network.End`."""
         if connection is self._connection:
             self._measure()  # first, as the agent does: a stop ends at what the meter shows now
+            self._onlooker.received(self, data)
             self.feed(BytesReceived(data))
             self._plan()  # a session may have begun: the meter is to be read soon
 

@@ -73,8 +73,7 @@ class World:
         self.chance = Chance(seed)
         self._trace = trace
         self._ids = 0
-        say = self.say if trace is not None else _silent
-        self.rules = Rules(self.agenda, self.chance, OPERATOR, say)
+        self.rules = Rules(self.agenda, self.chance, OPERATOR, self.say, trace is not None)
         self.books = MemoryBooks(
             self.agenda.now, fleet=MemoryFleet(), make_id=self._make_id, witness=self.rules
         )
@@ -322,7 +321,3 @@ class World:
             reviews=dict(Counter(review.reason for review in self.books.reviews)),
             faults=dict(self.chance.injected),
         )
-
-
-def _silent(text: str) -> None:
-    """Nobody listens."""

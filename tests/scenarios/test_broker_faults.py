@@ -13,7 +13,6 @@ import pytest
 
 from coinslot.app.seed import make_fleet, make_paying_customers
 from coinslot.engines.broker import EmbeddedBroker
-from coinslot.fleet.bulk import TerminalCredentials
 from coinslot.ledger import store as ledger
 from coinslot.ledger.accounts import customer_principal
 from coinslot.ledger.verify import verify
@@ -24,15 +23,13 @@ from coinslot.settlement.requests import StartRequest
 from coinslot.terminal.actions import Action, OpenValve
 from coinslot.terminal.events import StopKey
 from coinslot.wire import codec
-from coinslot.wire.ids import CommandId, CustomerId
-from coinslot.wire.messages import Ack, Hello, Ping, Records, Start, Welcome
-from coinslot.wire.records import Record, Started, Stopped, StopReason
-from coinslot.wire.registers import Register
+from coinslot.wire.ids import CustomerId
+from coinslot.wire.messages import Ping, Start
 from coinslot.wire.topics import Channel, subject
 from tests.support.kept import becomes
+from tests.support.lean import Lean
 from tests.support.plant import Plant, Tap
 from tests.support.quick import QuickClock
-from tests.support.raw_mqtt import RawMqtt, raw_mqtt
 
 BALANCE_MINOR = 20_00
 
@@ -269,87 +266,6 @@ async def test_a_link_that_dies_after_the_valve_has_opened_ends_at_the_limit_by_
 CROWD = 300
 
 
-class Lean:
-    """A terminal without water: it remembers what it has to say, and says it when it is asked to."""
-
-    def __init__(self, credentials: TerminalCredentials) -> None:
-        self.credentials = credentials
-        self.start: Start | None = None
-        self.records: list[Record] = []
-        self.acked = 0
-        self.client: RawMqtt
-
-    async def connect(self, broker: EmbeddedBroker, link: int) -> None:
-        """Log in and say hello until welcomed."""
-        name = self.credentials.terminal_id
-        self.link = link
-        while True:
-            self.client = await raw_mqtt(broker.access, name, self.credentials.secret, link=link)
-            if self.client.code == 0:
-                break
-            self.client.drop()
-        assert await self.client.subscribe(f"coinslot/1/{name}/down") == 0
-        hello = Hello(
-            link=link,
-            epoch="ep_1",
-            next_seq=len(self.records) + 1,
-            oldest_seq=1,
-            boot=1,
-            open_sessions=[self.start.session] if self.start else [],
-        )
-        self.client.publish(f"coinslot/1/{name}/up", codec.encode(hello))
-        await self.until(Welcome)
-
-    async def until(self, kind: type[Welcome] | type[Start] | type[Ack]) -> None:
-        """Listen until such a message comes."""
-        while (data := await self.client.message()) is not None:
-            message = codec.decode_down(data)
-            if isinstance(message, Start):
-                self.start = message
-            if isinstance(message, Ack):
-                self.acked = message.seq
-            if isinstance(message, kind):
-                return
-        raise ConnectionError("cut while waiting")
-
-    async def tell(self) -> None:
-        """Send every record that is not acknowledged, and wait for the acknowledgement."""
-        bodies = [msgspec.Raw(codec.encode(record)) for record in self.records[self.acked :]]
-        message = Records(link=self.link, epoch="ep_1", first_seq=self.acked + 1, records=bodies)
-        self.client.publish(f"coinslot/1/{self.credentials.terminal_id}/up", codec.encode(message))
-        while self.acked < len(self.records):
-            await self.until(Ack)
-
-    def begin(self) -> None:
-        """Write down that it opens."""
-        assert self.start is not None
-        self.records.append(
-            Started(
-                boot=1,
-                ticks_ms=1_000,
-                session=self.start.session,
-                command=CommandId(self.start.command),
-                outlet=0,
-                registers={Register.ML: 0, Register.S: 0},
-            )
-        )
-
-    def end(self) -> None:
-        """Write down that it has shut."""
-        assert self.start is not None
-        self.records.append(
-            Stopped(
-                boot=1,
-                ticks_ms=61_000,
-                session=self.start.session,
-                outlet=0,
-                reason=StopReason.KEY,
-                start={Register.ML: 0, Register.S: 0},
-                registers={Register.ML: 5_000, Register.S: 60},
-            )
-        )
-
-
 async def _all(lean: list[Lean], what: str, *arguments: object) -> None:
     await asyncio.gather(*(getattr(one, what)(*arguments) for one in lean))
 
@@ -369,7 +285,7 @@ async def test_three_hundred_return_at_once_and_no_hold_is_given_back_wrongly(
         )
     lean = [Lean(credentials) for credentials in fleet]
     for first in range(0, CROWD, 50):
-        await _all(lean[first : first + 50], "connect", mortal_broker, 1)
+        await _all(lean[first : first + 50], "connect", mortal_broker.access)
     asked = [
         plant.starter.start(
             StartRequest(
@@ -384,9 +300,9 @@ async def test_three_hundred_return_at_once_and_no_hold_is_given_back_wrongly(
     ]
     answers = await asyncio.gather(*asked)
     assert all(isinstance(answer, Session) for answer in answers)
-    await _all(lean, "until", Start)
+    await _all(lean, "heard_start")
     for one in lean:
-        one.begin()
+        one.open()
     known, unheard = lean[: CROWD // 2], lean[CROWD // 2 :]
     await _all(known, "tell")
     # The others have opened too, but their records are still with them when silence falls.
@@ -399,14 +315,12 @@ async def test_three_hundred_return_at_once_and_no_hold_is_given_back_wrongly(
     kill(mortal_broker)
     mortal_broker.ensure_running()
     began = time.monotonic()
-    await _all(lean, "connect", mortal_broker, 2)
+    await _all(lean, "connect", mortal_broker.access)
     took_s = time.monotonic() - began
     record_property("welcomed_again_s", round(took_s, 2))
     print(f"{CROWD} terminals were welcomed again within {took_s:.2f} s")
     assert await plant.pool.fetchval("SELECT count(*) FROM session WHERE state = 'released'") == 0
-    for one in lean:
-        one.end()
-    await _all(lean, "tell")
+    await _all(lean, "ended")
     states = await plant.pool.fetch("SELECT state, charge_minor, captured_minor FROM session")
     assert {tuple(row) for row in states} == {("settled", 23, 23)}
     assert await plant.pool.fetchval("SELECT count(*) FROM review") == 0
@@ -414,4 +328,4 @@ async def test_three_hundred_return_at_once_and_no_hold_is_given_back_wrongly(
         report = await verify(connection)
     assert report.sound, report.faults
     for one in lean:
-        one.client.drop()
+        one.leave()

@@ -12,7 +12,7 @@ import coinslot
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import Pool
 from coinslot.settlement.points import POINTS
-from tests.support.crashes import CRASHES, Crash, live_through
+from tests.support.crashes import CRASHES, Crash, Way, live_through
 
 SOURCE = Path(coinslot.__file__).parent
 
@@ -41,7 +41,12 @@ PASSES_POINTS = {
     ("link/sweeper.py", "transaction"),
     ("link/outgoing.py", "publish"),
 }
-ONLY_INSIDE_A_TRANSACTION = {("settlement/saving.py", "execute"), ("settlement/store.py", "execute")}
+# These are given a connection on which the store has begun a transaction.
+ONLY_INSIDE_A_TRANSACTION = {
+    ("settlement/saving.py", "execute"),
+    ("settlement/store.py", "execute"),
+    ("settlement/start_views.py", "execute"),
+}
 NOT_TO_TERMINALS = {
     ("link/nodes.py", "publish"),  # questions to the broker's nodes
     ("link/kick.py", "request"),
@@ -111,3 +116,10 @@ def test_every_kind_of_message_that_is_made_has_a_point() -> None:
     assert {f"send.{kind}.{when}" for kind in made for when in ("before", "after")} == {
         point for point in POINTS if point.startswith("send.")
     }
+
+
+@pytest.mark.parametrize("way", [Way.KEY, Way.STOP])
+async def test_over_engines_elsewhere_the_loop_runs_without_any_crash(
+    way: Way, database_url: str, pool: Pool, broker: BrokerAccess, tmp_path: Path
+) -> None:
+    assert await live_through(Crash("", way), database_url, pool, broker, tmp_path) == []

@@ -67,7 +67,7 @@ class Way(Enum):
 
 
 class Crash(NamedTuple):
-    """Where the server dies, and on which way."""
+    """Where the server dies, and on which way; nowhere if the point is empty."""
 
     point: str
     way: Way
@@ -209,7 +209,8 @@ class Life:
             else "SELECT settled_at IS NOT NULL"
         )
         await self._until(lambda: False, session, over)
-        await becomes(lambda: bool(server.deaths), f"the kill at {self._crash.point}")
+        if self._crash.point:
+            await becomes(lambda: bool(server.deaths), f"the kill at {self._crash.point}")
         await server.url()
         kept = self.agent.core.kept
         await becomes(lambda: kept.acked == kept.next_seq - 1, "the last acknowledgement")
@@ -266,7 +267,7 @@ async def live_through(
     """One session with this crash; what was violated."""
     scene = await make_scene(pool)
     life = Life(crash, scene, broker, folder)
-    first = {ENVIRONMENT: f"{crash.point}:{crash.nth}"}
+    first = {ENVIRONMENT: f"{crash.point}:{crash.nth}"} if crash.point else {}
     async with KeptServer(folder, engines_environment(database_url, broker), first) as server:
         await server.url()  # nobody lets a terminal in before, and it would wait longer each time
         running = asyncio.create_task(life.agent.run())
@@ -277,15 +278,15 @@ async def live_through(
             await asyncio.wait([running])
     running.result()
     return [
-        *_violations_of_crash(server),
+        *_violations_of_crash(crash, server),
         *_violations_of_terminal(life),
         *await _violations_of_books(crash, scene, life, session),
     ]
 
 
-def _violations_of_crash(server: KeptServer) -> list[str]:
-    if server.deaths != [-signal.SIGKILL]:
-        return [f"the server was to be killed once, and ended with {server.deaths}"]
+def _violations_of_crash(crash: Crash, server: KeptServer) -> list[str]:
+    if server.deaths != ([-signal.SIGKILL] if crash.point else []):
+        return [f"{crash.point}: the server was to be killed once at most, and ended with {server.deaths}"]
     return [f"a server complained: {said}" for said in server.said if "Traceback" in said]
 
 

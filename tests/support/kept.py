@@ -67,6 +67,8 @@ class KeptServer:
         """Exit codes of the servers that ended by themselves; minus the signal's number."""
         self.said: list[str] = []
         """What each of them had said on standard error."""
+        self.ready: Ready | None = None
+        """What the latest server said when it was ready."""
         self._process: Process | None = None
         self._url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._keeper: asyncio.Task[None] | None = None
@@ -120,7 +122,7 @@ class KeptServer:
                 except httpx.TransportError:
                     await self._renewed(url)
                     continue
-                if answer.status_code != 503:
+                if answer.status_code < 500:
                     return answer
 
     async def _renewed(self, url: str) -> None:
@@ -154,7 +156,8 @@ class KeptServer:
             saying = asyncio.create_task(process.stderr.read())
             line = await process.stdout.readline()
             if line:
-                self._url.set_result(msgspec.json.decode(line, type=Ready).http)
+                self.ready = msgspec.json.decode(line, type=Ready)
+                self._url.set_result(self.ready.http)
             code = await process.wait()
             self._url = asyncio.get_running_loop().create_future()
             self.said.append((await saying).decode())

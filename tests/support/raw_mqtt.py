@@ -35,9 +35,9 @@ class RawMqtt:
         """Cut the connection without a word."""
         self._writer.transport.abort()
 
-    async def packet(self) -> tuple[int, bytes] | None:
+    async def packet(self, *, patiently: bool = False) -> tuple[int, bytes] | None:
         """The next packet's first byte and body; None at the end of the connection."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(None if patiently else PATIENCE_S):
             try:
                 head = (await self._reader.readexactly(1))[0]
                 length = shift = 0
@@ -51,9 +51,9 @@ class RawMqtt:
             except (asyncio.IncompleteReadError, ConnectionError):
                 return None
 
-    async def message(self) -> bytes | None:
+    async def message(self, *, patiently: bool = False) -> bytes | None:
         """The next published payload; None at the end of the connection."""
-        while (found := await self.packet()) is not None:
+        while (found := await self.packet(patiently=patiently)) is not None:
             head, body = found
             if head >> 4 == 3:
                 return body[2 + int.from_bytes(body[:2], "big") :]

@@ -34,12 +34,24 @@ def looked_at(settings: Settings) -> Settings:
     """The settings for whoever only looks: those in force, or the running demo's where nothing else is here."""
     if settings.database_url is not None or settings.nats_url is not None or settings.demo:
         return settings
-    if any((settings.data_dir / engine).exists() for engine in _ENGINES):
-        return settings
     demo = demo_settings(settings)
-    if not is_demo(demo.data_dir) or attached_installation(demo) is None:
+    if has_installation(settings.data_dir) or not is_demo(demo.data_dir):
         return settings
-    return replace(demo, log_level=settings.log_level)
+    if attached_installation(demo) is not None:
+        return replace(demo, log_level=settings.log_level)
+    if EngineFolder(demo.data_dir / "postgres").held_by_another():
+        raise Problem("the demo is just starting", "Try again when it shows its picture.")
+    return settings
+
+
+def has_installation(data_dir: Path) -> bool:
+    """Whether engines were ever started in this folder itself; then commands mean them, not a demo beside."""
+    return any((data_dir / engine).exists() for engine in _ENGINES)
+
+
+def calling(program: str, demo_folder: Path) -> str:
+    """How a command has to be written so that it looks at this demo."""
+    return f"COINSLOT_DATA_DIR={demo_folder} {program}" if has_installation(demo_folder.parent) else program
 
 
 def is_demo(folder: Path) -> bool:

@@ -45,10 +45,10 @@ def picture(view: View, place: Place, width: int, height: int) -> RenderableType
     foot = _foot(view, place, width)
     used = 1 + 1 + len(view.rows) + 1 + _lines(foot, width)
     room = max(_LEAST_BILLS, height - used)
-    parts = [_title(view, width), _in_use(view, wide), _bills(view, wide, min(room, BILLS)), Group(*foot)]
     # What is left over parts the sections.
-    air = [""] if room - BILLS >= len(parts) - 1 else []
-    return Group(*(part for each in parts for part in (each, *air)))
+    air: list[RenderableType] = [""] if room - BILLS >= 3 else []
+    bills = _bills(view, wide, min(room, BILLS))
+    return Group(_title(view, width), *air, _in_use(view, wide), *air, bills, *air, *foot)
 
 
 def svg(view: View, place: Place, width: int, height: int) -> str:

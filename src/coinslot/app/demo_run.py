@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.live import Live
 
 from coinslot.app.demo_facts import Reporter
+from coinslot.app.demo_home import calling
 from coinslot.app.demo_lines import Lines, books_words
 from coinslot.app.demo_picture import Place, picture, svg
 from coinslot.app.demo_view import View
@@ -150,7 +151,7 @@ class DemoRun:
 
     def _place(self, world: World, stack: Stack) -> Place:
         broker, folder = self._installation.broker, self._settings.data_dir
-        coinslot = own_command()
+        coinslot = calling(own_command(), folder)
         sessions = f"{stack.http_url}/api/v1/sessions"
         tries = [
             f"{coinslot} operator session list --limit 5",

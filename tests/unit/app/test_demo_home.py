@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coinslot.app.demo_home import MARK, clean, demo_settings, looked_at, prepare
+from coinslot.app.demo_home import MARK, calling, clean, demo_settings, looked_at, prepare
 from coinslot.app.errors import Problem
 from coinslot.app.settings import Settings
 
@@ -28,6 +28,13 @@ def test_an_installation_is_looked_at_whatever_demo_there_is(tmp_path: Path) -> 
         Settings(data_dir=tmp_path, database_url="postgresql://books"),
     ):
         assert looked_at(settings) is settings
+
+
+def test_beside_an_installation_the_demos_commands_name_its_folder(tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    assert calling("coinslot", demo) == "coinslot"
+    (tmp_path / "postgres").mkdir()
+    assert calling("coinslot", demo) == f"COINSLOT_DATA_DIR={demo} coinslot"
 
 
 def test_a_demo_that_does_not_run_is_not_looked_at(tmp_path: Path) -> None:

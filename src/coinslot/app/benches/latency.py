@@ -200,6 +200,12 @@ class _Shower:
 
     async def start(self, poster: _Poster) -> float:
         """One session; milliseconds from the request to the open valve."""
+        took_ms = await self.begin(poster)
+        await self.end()
+        return took_ms
+
+    async def begin(self, poster: _Poster) -> float:
+        """Its start; milliseconds from the request to the open valve."""
         self._valve.opened_at = asyncio.get_running_loop().create_future()
         self._agent.all_acknowledged.clear()
         began = time.perf_counter()
@@ -208,10 +214,13 @@ class _Shower:
             answer = await answered
             if answer != OK:
                 raise Problem(f"a start was refused: {answer}", "This is a mistake of the measurement.")
-            opened_at = await self._valve.opened_at
-            self._agent.pressed(StopKey(0))
+            return (await self._valve.opened_at - began) * 1000
+
+    async def end(self) -> None:
+        """The stop key, and the session's settlement."""
+        self._agent.pressed(StopKey(0))
+        async with asyncio.timeout(_PATIENCE_S):
             await self._agent.all_acknowledged.wait()
-        return (opened_at - began) * 1000
 
 
 @asynccontextmanager
@@ -270,16 +279,17 @@ async def _online(bed: Bed, terminal: str) -> None:
 
 
 async def _wal_of_a_start(connection: Connection, shower: _Shower, poster: _Poster) -> int:
-    """Bytes of write-ahead log of one start: the median of some, from before the request to its answer."""
+    """Bytes of write-ahead log of one start's commit: the median of some.
+
+    From before the request to the open valve: the `started` record comes to the server only after that.
+    """
     grown = []
+    query = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
     for _ in range(_WARM):
-        before = await connection.fetchval("SELECT pg_current_wal_insert_lsn()::text")
-        await shower.start(poster)
-        after = await connection.fetchval(
-            "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::text::pg_lsn)", before
-        )
-        # Its two records, some 40 ms later, are two of the three transactions; all write about as much.
-        grown.append(int(after) // 3)
+        before = await connection.fetchval(query)
+        await shower.begin(poster)
+        grown.append(await connection.fetchval(query) - before)
+        await shower.end()
     return int(median(grown))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.wire import codec
 from coinslot.wire.messages import Hello, Welcome
+from tests.support.kept import ROOT
 from tests.support.plant import Plant, eventually
 from tests.support.raw_mqtt import RawMqtt, raw_mqtt
 
@@ -246,3 +250,18 @@ async def test_a_payload_beyond_the_brokers_limit_costs_only_its_sender(plant: P
 def test_a_secret_that_everybody_knows_is_refused(key: str, secret: str) -> None:
     with pytest.raises(Problem, match="everybody knows"):
         load_settings({"HOME": "/nowhere", f"COINSLOT_{key}": secret.upper()})
+
+
+def test_a_server_does_not_start_with_a_secret_that_everybody_knows(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COINSLOT_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "coinslot.app", "serve", "--data-dir", str(tmp_path / "data"), "--port", "0"],
+        env={**environment, "PYTHONPATH": str(ROOT / "src"), "COINSLOT_SECRET_KEY": "changeme"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "everybody knows" in ended.stderr
+    assert not (tmp_path / "data").exists()

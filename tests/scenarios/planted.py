@@ -48,6 +48,14 @@ def takes_records_not_yet_here_for_none(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "disproves", broken)
 
 
+def believes_a_hello_composed_before_the_expiry(patch: pytest.MonkeyPatch) -> None:
+    def broken(terminal: Terminal, session: Session) -> bool:
+        return terminal.link >= session.link and terminal.acked_seq >= terminal.hello_next_seq - 1
+
+    for module in (proof, timers):
+        patch.setattr(module, "disproves", broken)
+
+
 def forgets_a_stop_that_came_first(patch: pytest.MonkeyPatch) -> None:
     real = Sessions.stop
 
@@ -150,6 +158,7 @@ PLANTS: tuple[Plant, ...] = (
     applies_what_it_has_applied,
     releases_without_proof,
     takes_records_not_yet_here_for_none,
+    believes_a_hello_composed_before_the_expiry,
     forgets_a_stop_that_came_first,
     charges_above_the_hold,
     rates_a_minor_unit_too_much,

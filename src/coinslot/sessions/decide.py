@@ -84,6 +84,12 @@ _EFFECTS: dict[tuple[State, Event], tuple[Effect, ...]] = {
     (State.RELEASED, Event.STOPPED): (Act.SETTLE_LATE,),
 }
 
+_UNANNOUNCED: dict[Event, tuple[Effect, ...]] = {
+    Event.METERED: (Act.SEND_STOP, Doubt.AFTER_RELEASE),
+    Event.STOPPED: (Doubt.AFTER_RELEASE,),
+}
+"""Use after a release whose `started` was lost: the first of its records is what a person is told of."""
+
 
 def decide(session: Session, event: Event, now: datetime) -> Decision:
     """The session after `event`, and what to do about it.
@@ -92,6 +98,8 @@ def decide(session: Session, event: Event, now: datetime) -> Decision:
     """
     state = after(session.state, event)
     effects = _EFFECTS.get((session.state, event), ())
+    if session.state is State.RELEASED and session.started_at is None:
+        effects += _UNANNOUNCED.get(event, ())
     session = replace(session, state=state, **_moments(session, event, now))
     if event is Event.STARTED and session.stop_asked_at is not None and state is State.RUNNING:
         # Asked to stop before it had begun: the sticky stop was lost, or crossed the start.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+_FENCE: Final = "```mermaid\n"
 
 
 class State(StrEnum):
@@ -103,3 +108,19 @@ def diagram() -> str:
     rows += [f"    {a.value} --> {b.value}: {', '.join(events)}" for (a, b), events in arrows.items()]
     rows += [f"    {state.value} --> [*]" for state in (State.SETTLED, State.RELEASED, State.LATE)]
     return "\n".join(rows) + "\n"
+
+
+def in_page(page: str) -> str:
+    """A page of the documentation with its first Mermaid block replaced by the diagram."""
+    before, rest = page.split(_FENCE, 1)
+    return before + _FENCE + diagram() + "```" + rest.split("```", 1)[1]
+
+
+def main(paths: list[str]) -> None:
+    """Draw the diagram anew in these pages: `python -m coinslot.sessions.states docs/sessions.md`."""
+    for path in map(Path, paths):
+        path.write_text(in_page(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -70,7 +70,7 @@ class MemoryUnit:
         for operator in sorted(operators):
             for name in sessions:
                 found = books.sessions.get((operator, name))
-                if found is not None:
+                if found is not None and name not in batch.sessions:
                     batch.know(found)
         batch.retired_epochs = {pair for pair in epochs if pair in books.retired}
         return batch
@@ -232,7 +232,7 @@ class MemoryBooks:
         self.reviews += batch.reviews
         for key, amount in batch.uses.items():
             self.used[key] = max(0, self.used.get(key, 0) + amount)
-        for alarm in sorted(batch.alarms, key=lambda alarm: not alarm.active):
+        for alarm in batch.alarms:
             self.fleet.note(alarm)
 
     def _put(self, session: Session) -> None:

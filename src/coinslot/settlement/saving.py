@@ -134,6 +134,11 @@ async def _save_rare(connection: Connection, batch: Batch) -> None:
         await connection.execute(_RAISE_ALARMS, *_columns(raised, (*names, "detail")))
     if cleared:
         await connection.execute(_CLEAR_ALARMS, *_columns(cleared, names))
+        # One that came, went and came again in one batch stands: its last word counts.
+        last = {(alarm.operator, alarm.terminal, alarm.outlet, alarm.kind): alarm for alarm in batch.alarms}
+        again = [alarm for alarm in last.values() if alarm.active]
+        if again:
+            await connection.execute(_RAISE_ALARMS, *_columns(again, (*names, "detail")))
 
 
 def _columns(items: Sequence[Struct], attributes: Sequence[str]) -> list[list[object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
@@ -12,7 +13,7 @@ import asyncpg
 import pytest
 
 from coinslot.engines.broker import EmbeddedBroker
-from coinslot.engines.connect import UNANSWERED, connect_login, open_pool
+from coinslot.engines.connect import UNANSWERED, Pool, connect_login, open_pool
 from coinslot.engines.migrate import migrate
 from coinslot.engines.postgres import EmbeddedPostgres
 from coinslot.ledger import store as ledger
@@ -22,7 +23,7 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.terminal.events import StopKey
 from tests.support.engines import create_database, engine_folder, run_apart
-from tests.support.kept import becomes
+from tests.support.kept import a_moment, becomes
 from tests.support.plant import Plant
 
 DISK_MB = 200
@@ -67,6 +68,16 @@ def fill(path: Path) -> None:
                     file.write(b"\0" * size)
 
 
+async def _recovered(pool: Pool) -> None:
+    """Until the database answers, and takes what is written."""
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(*UNANSWERED):
+                await pool.fetchval("SELECT pg_current_xact_id()")
+                return
+            await a_moment()
+
+
 async def test_a_write_ahead_log_without_room_costs_time_and_nothing_else(
     small_disk: Path,
     small_postgres: EmbeddedPostgres,
@@ -100,6 +111,7 @@ async def test_a_write_ahead_log_without_room_costs_time_and_nothing_else(
         admin.terminate()
         (small_disk / "balloon").unlink()
         small_postgres.ensure_running()
+        await _recovered(pool)
         ended = await plant.settled(session.id)
         assert ended.state is State.SETTLED
         assert ended.captured_minor

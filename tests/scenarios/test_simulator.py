@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from coinslot.sandbox.simulator.plan import Plan
 from coinslot.sandbox.simulator.run import one, some
 from coinslot.sandbox.simulator.violation import Violation
-from coinslot.sandbox.simulator.world import Plan, World
+from coinslot.sandbox.simulator.world import World
 from tests.scenarios.planted import PLANTS, Plant
 
 PLAN = Plan(sessions=8, terminals=2)

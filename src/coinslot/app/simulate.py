@@ -12,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from coinslot.app.errors import Problem
+from coinslot.sandbox.simulator.plan import Plan
 from coinslot.sandbox.simulator.run import Totals, many
 from coinslot.sandbox.simulator.violation import Violation
-from coinslot.sandbox.simulator.world import Plan, World
+from coinslot.sandbox.simulator.world import World
 
 
 @click.command("simulate", epilog="Example: coinslot simulate --schedules 1000 --seed 1 --jobs 2")

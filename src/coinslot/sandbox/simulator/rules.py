@@ -11,6 +11,7 @@ from coinslot.sandbox.simulator.agenda import Agenda
 from coinslot.sandbox.simulator.appliance import Tap
 from coinslot.sandbox.simulator.chance import Chance, FaultKind
 from coinslot.sandbox.simulator.money_rules import MoneyRules
+from coinslot.sandbox.simulator.openings import Opening, shown
 from coinslot.sandbox.simulator.server import ServerDied
 from coinslot.sandbox.simulator.terminal import Terminal
 from coinslot.sandbox.simulator.violation import Broken
@@ -20,8 +21,8 @@ from coinslot.sessions.states import State
 from coinslot.settlement.changes import AlarmKind, Batch
 from coinslot.settlement.memory import MemoryBooks
 from coinslot.settlement.ports import Conflict
-from coinslot.terminal.actions import Action, Append, OpenValve, Rewrite, Send, ShutValve
-from coinslot.terminal.entries import Entry, RecordKept
+from coinslot.terminal.actions import Action, Append, OpenValve, Rewrite, ShutValve
+from coinslot.terminal.entries import RecordKept
 from coinslot.wire.codec import decode_down, decode_record, encode
 from coinslot.wire.ids import OperatorId, SessionId, TerminalId
 from coinslot.wire.messages import Ack, Stop, Welcome
@@ -30,26 +31,6 @@ from coinslot.wire.records import Checkpoint, Declined, Record, Started, Stopped
 _STEP_MS = 1_700
 """How far apart the simulator reads a meter, and a little: what may pass a limit within one step."""
 _OLD_JOURNAL = frozenset({AlarmKind.ROLLED_BACK.value, AlarmKind.RETIRED_EPOCH.value})
-
-
-@dataclass
-class Opening:
-    """What truly ran for one session."""
-
-    tap: Tap
-    at_ms: int
-    poured_from: int
-    shut_ms: int | None = None
-    poured_to: int | None = None
-
-    def poured_ml(self) -> int:
-        """Millilitres out of the tap so far."""
-        self.tap.run()
-        return (self.tap.poured_ml if self.poured_to is None else self.poured_to) - self.poured_from
-
-    def open_ms(self, now_ms: int) -> int:
-        """Milliseconds open so far."""
-        return (now_ms if self.shut_ms is None else self.shut_ms) - self.at_ms
 
 
 @dataclass
@@ -188,7 +169,7 @@ class Rules:
     def acting(self, terminal: Terminal, action: Action) -> None:
         """See `terminal.Onlooker`."""
         if self.traced:
-            self.say(f"{terminal.name}: {_short(action)}")
+            self.say(f"{terminal.name}: {shown(action)}")
         match action:
             case Append(entry=RecordKept(seq=seq, record=raw)):
                 self._journaled(terminal, seq, decode_record(raw))
@@ -296,24 +277,3 @@ class Rules:
         """What is held for it, minor units."""
         paths = (accounts.hold_principal(session), accounts.hold_bonus(session))
         return sum(self.books.ledger.balance(self.operator, path, "CNY") for path in paths)
-
-
-def _short(action: Action) -> str:
-    text = type(action).__name__
-    match action:
-        case Send(message=message):
-            return f"{text} {encode(message).decode()}"
-        case Append(entry=entry):
-            return f"{text} {_line(entry)}"
-        case OpenValve(outlet=outlet) | ShutValve(outlet=outlet):
-            return f"{text} {outlet}"
-        case _:
-            return text
-
-
-def _line(entry: Entry) -> str:
-    match entry:
-        case RecordKept(seq=seq, record=raw):
-            return f"{seq}: {bytes(raw).decode()}"
-        case _:
-            return str(entry)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
+from coinslot.sandbox.simulator.plan import Outcome, Plan
 from coinslot.sandbox.simulator.violation import Violation
-from coinslot.sandbox.simulator.world import Outcome, Plan, World
+from coinslot.sandbox.simulator.world import World
 
 CHUNK = 25
 """Runs handed to a process at once: about a second's work."""

@@ -7,19 +7,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
-from msgspec import Struct
-
 from coinslot.sandbox.simulator.agenda import Agenda, drive
 from coinslot.sandbox.simulator.appliance import Tap
 from coinslot.sandbox.simulator.chance import Chance, FaultKind
 from coinslot.sandbox.simulator.network import Network
 from coinslot.sandbox.simulator.people import People
+from coinslot.sandbox.simulator.plan import Outcome, Plan
 from coinslot.sandbox.simulator.rules import Rules
 from coinslot.sandbox.simulator.server import Worker
 from coinslot.sandbox.simulator.tariffs import any_tariff
 from coinslot.sandbox.simulator.terminal import Terminal
 from coinslot.sandbox.simulator.violation import Broken, Violation
-from coinslot.sessions.states import State
 from coinslot.settlement import timers
 from coinslot.settlement.memory import MemoryBooks
 from coinslot.settlement.memory_fleet import MemoryFleet, OutletRow
@@ -42,25 +40,6 @@ PROBED_MS = 13 * 60_000
 WORKS_MS = 10_000
 """How soon a start must open the valve, and a stop must settle, on a day without faults."""
 _LONGEST_SILENCE = timedelta(hours=26)
-
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """How large a run is."""
-
-    sessions: int = 20
-    terminals: int = 4
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What a run that kept all rules came to."""
-
-    seed: int
-    steps: int
-    virtual_ms: int
-    states: dict[State, int]
-    refused: int
-    reviews: dict[str, int]
-    faults: dict[FaultKind, int]
 
 
 class World:

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from coinslot import __version__
 from coinslot.app.errors import Problem
+from coinslot.app.garbage import calm
 from coinslot.app.installation import Installation, attached_installation, open_installation
 from coinslot.app.logs import LogFormat, set_up_logs
 from coinslot.app.settings import Role, Settings, load_settings
@@ -145,6 +146,7 @@ async def _serve(
         ) from error
     async with contextlib.AsyncExitStack() as ending:
         ending.push_async_callback(stack.stop)
+        calm()
         _announce(_ready(settings, installation, stack), say, ready_file)
         await _until(stop, stack, installation, say)
         say("stopping: finishing what was taken")

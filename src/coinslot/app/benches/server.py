@@ -20,6 +20,7 @@ from litestar import Litestar, post
 from litestar.params import JSONBody
 from msgspec import Struct
 
+from coinslot.app.garbage import calm
 from coinslot.app.http import HttpServer
 from coinslot.app.stack import Stack
 from coinslot.engines.broker import BrokerAccess
@@ -108,6 +109,7 @@ async def serve(setup: Setup, stopped: asyncio.Event) -> None:
         door = await loop.create_unix_server(
             lambda: DoorServer(stack.starter, OperatorId(setup.operator)), setup.socket
         )
+        calm()
         serving = Serving(http_url=stack.http_url, nothing_url=f"{idle.url}/nothing")
         print(msgspec.json.encode(serving).decode(), flush=True)
         waiting = asyncio.create_task(stopped.wait())

@@ -27,7 +27,7 @@ from coinslot.settlement.requests import (
     StartView,
     Wallet,
 )
-from coinslot.wire.ids import CommandId, SessionId
+from coinslot.wire.ids import CommandId, SessionId, TariffId
 from coinslot.wire.registers import Register
 
 START_TTL = timedelta(seconds=15)
@@ -134,6 +134,9 @@ def _standing(
 def _quote(
     request: StartRequest, view: StartView, batch: Batch, uses: dict[UseKey, int], tariff: tariffs.Tariff
 ) -> tariffs.Quote:
+    assert view.tariff is not None
+    if tariffs.is_timeless(tariff):
+        return _timeless_quote(view.tariff_body, view.tariff, view.tariff_version)
     local = _local(batch.now, view.timezone)
     today: dict[Register, int] = {}
     year: dict[Register, int] = {}
@@ -142,7 +145,6 @@ def _quote(
         counts = today if scope.kind is tariffs.ScopeKind.DAY else year
         counts[scope.register] = uses.get(key, 0)
     context = tariffs.Context(started_local=local, used_today=today, used_in_year=year)
-    assert view.tariff is not None
     return tariffs.make_quote(tariff, tariff_id=view.tariff, version=view.tariff_version, context=context)
 
 
@@ -224,6 +226,12 @@ def use_scope(quote: tariffs.Quote, key: str) -> str:
 
 def _use_key(request: StartRequest, view: StartView, scope: tariffs.Scope) -> UseKey:
     return UseKey(request.operator, request.customer, f"{view.tariff}/{scope.key}", scope.register.value)
+
+
+@lru_cache(maxsize=1024)
+def _timeless_quote(body: str, tariff: TariffId, version: int) -> tariffs.Quote:
+    context = tariffs.Context(started_local=datetime.min)
+    return tariffs.make_quote(_tariff(body), tariff_id=tariff, version=version, context=context)
 
 
 @lru_cache(maxsize=1024)

@@ -20,6 +20,7 @@ from coinslot.tariffs.quoting import (
     QuoteTier,
     decode_quote,
     encode_quote,
+    is_timeless,
     make_quote,
     scopes,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "dump_tariff",
     "encode_quote",
     "free_used",
+    "is_timeless",
     "limits",
     "make_quote",
     "parse_tariff",

@@ -111,6 +111,13 @@ def scopes(tariff: Tariff, started_local: datetime) -> tuple[Scope, ...]:
     return (*day, *(Scope(ScopeKind.YEAR, register, key) for register, key in keyed if key))
 
 
+def is_timeless(tariff: Tariff) -> bool:
+    """Whether its quote is the same for everybody at every moment: no bands, seasons, counters or allowance."""
+    return not tariff.free_daily and all(
+        rate.cumulative is Cumulative.SESSION and not rate.bands and not rate.seasons for rate in tariff.rates
+    )
+
+
 def make_quote(tariff: Tariff, *, tariff_id: str, version: int, context: Context) -> Quote:
     """The promise for a session that starts in `context`. ValueError on a negative counter."""
     if any(count < 0 for counts in (context.used_today, context.used_in_year) for count in counts.values()):

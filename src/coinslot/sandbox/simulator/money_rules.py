@@ -13,7 +13,7 @@ from coinslot.sandbox.simulator.oracle import charge_minor
 from coinslot.sandbox.simulator.violation import Broken
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
-from coinslot.settlement.changes import Batch, Purse, ReviewReason
+from coinslot.settlement.changes import Batch, Purse
 from coinslot.settlement.memory import MemoryBooks
 from coinslot.tariffs import Quote, decode_quote
 from coinslot.wire.ids import CustomerId, OperatorId, SessionId, TariffId
@@ -35,13 +35,11 @@ class MoneyRules:
         self._of: dict[CustomerId, list[SessionId]] = defaultdict(list)
         self._keys: set[str] = set()
 
-    def remember(self, batch: Batch) -> None:
-        """What is about to be saved."""
-
     def committed(self, batch: Batch) -> None:
         """Each entry sums to zero, no limited account is below it, nobody's money is made or lost."""
         for session in batch.new_sessions:
             self._of[session.customer].append(session.id)
+            self.quoted(batch.sessions[session.id])
         customers = {batch.sessions[name].customer for name in batch.changed_sessions}
         customers |= {session.customer for session in batch.new_sessions}
         for entry in batch.entries:
@@ -88,7 +86,8 @@ class MoneyRules:
         said: Sequence[Record],
         poured_ml: int,
         seconds: int,
-        doubts: set[tuple[SessionId, str]],
+        *,
+        doubted: bool,
     ) -> None:
         """The charge is the tariff's, of registers the terminal reported, and of no more than was used."""
         quote = decode_quote(session.quote.encode())
@@ -99,7 +98,6 @@ class MoneyRules:
         self._taken(session, expected)
         if usage.get(Register.ML, 0) > poured_ml or usage.get(Register.S, 0) > seconds:
             raise Broken(f"{session.id} was charged for {usage}, used {poured_ml} mL in {seconds} s")
-        doubted = (session.id, ReviewReason.METER.value) in doubts
         reported = [_gained(said, record) for record in said]
         if any(usage.values()) and usage not in reported and not doubted:
             raise Broken(f"{session.id} was charged for {usage}, reported were {reported}")

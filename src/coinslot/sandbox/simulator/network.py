@@ -55,7 +55,6 @@ class Network:
         self.refused: set[TerminalId] = set()
         """Terminals whose secret was revoked."""
         self.down = False
-        self.lost_silently = True
 
     # ------------------------------------------------------------ terminals' side
 

@@ -228,7 +228,9 @@ class Desk:
                 " expired_at = expired_at - $1::interval, created_at = created_at - $1::interval",
                 time,
             )
-            await connection.execute("UPDATE terminal_link SET link_began_at = link_began_at - $1::interval", time)
+            await connection.execute(
+                "UPDATE terminal_link SET link_began_at = link_began_at - $1::interval", time
+            )
         return await self.sweeps()
 
     async def sweeps(self) -> list[Down]:

@@ -25,7 +25,12 @@ class LogFormat(StrEnum):
 
 # PostgreSQL puts the offending row's values there, and rows are about people.
 _VALUES = re.compile(r"^(DETAIL|CONTEXT|HINT):.*$", re.MULTILINE)
-_CHATTY: Final = {"uvicorn": logging.WARNING, "asyncpg": logging.ERROR, "nats": logging.ERROR, "asyncio": logging.WARNING}
+_CHATTY: Final = {
+    "uvicorn": logging.WARNING,
+    "asyncpg": logging.ERROR,
+    "nats": logging.ERROR,
+    "asyncio": logging.WARNING,
+}
 
 
 def set_up_logs(level: LogLevel, form: LogFormat) -> None:

@@ -23,7 +23,13 @@ CONFIG_VARIABLE = "COINSLOT_CONFIG"
 DEFAULT_FILE = Path("coinslot.toml")
 
 # Read by the engines, by the terminal's agent and by crash tests; not settings of the server.
-_OTHERS = (CONFIG_VARIABLE, "COINSLOT_CRASH_AT", "COINSLOT_POSTGRES_BIN", "COINSLOT_NATS_BIN", "COINSLOT_TERMINAL_")
+_OTHERS = (
+    CONFIG_VARIABLE,
+    "COINSLOT_CRASH_AT",
+    "COINSLOT_POSTGRES_BIN",
+    "COINSLOT_NATS_BIN",
+    "COINSLOT_TERMINAL_",
+)
 
 DEMO_SECRET = "demo-secret-known-to-everybody"
 """What the demo signs with. Refused everywhere else."""

@@ -186,4 +186,3 @@ def _show_and_type(loop: asyncio.AbstractEventLoop, hardware: SimulatedAppliance
             hardware.press(StopKey(0) if key == "s" else KeyPressed(0, key))
 
     loop.add_reader(sys.stdin, typed)
-

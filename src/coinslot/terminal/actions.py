@@ -66,6 +66,4 @@ class Disconnect(Struct, frozen=True):
     """Drop the connection, if there is one."""
 
 
-Action: TypeAlias = (
-    Append | Note | Rewrite | OpenValve | ShutValve | Send | Display | Connect | Disconnect
-)
+Action: TypeAlias = Append | Note | Rewrite | OpenValve | ShutValve | Send | Display | Connect | Disconnect

@@ -25,9 +25,7 @@ from coinslot.wire.messages import (
 class Commands:
     """What was configured, and who gets which message."""
 
-    def __init__(
-        self, link: Linking, sessions: Sessions, screens: dict[int, Screen], texts: Texts
-    ) -> None:
+    def __init__(self, link: Linking, sessions: Sessions, screens: dict[int, Screen], texts: Texts) -> None:
         self._link = link
         self._sessions = sessions
         self._screens = screens

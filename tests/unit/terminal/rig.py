@@ -121,8 +121,16 @@ class Rig:
         for _ in range(seconds):
             self.meter(ml_per_s, 1_000)
 
-    def start(self, session: str = "ses", command: str = "cmd", *, link: int | None = None,
-              outlet: int = 0, expires_in_ms: int = 30_000, within: Limits | None = None) -> list[Action]:
+    def start(
+        self,
+        session: str = "ses",
+        command: str = "cmd",
+        *,
+        link: int | None = None,
+        outlet: int = 0,
+        expires_in_ms: int = 30_000,
+        within: Limits | None = None,
+    ) -> list[Action]:
         return self.say(
             Start(
                 link=self.link if link is None else link,
@@ -137,8 +145,13 @@ class Rig:
     def ack_all(self) -> None:
         while self.core.kept.acked < self.core.kept.next_seq - 1:
             before = self.core.kept.acked
-            self.say(Ack(link=self.link, epoch=self.epoch, seq=self.last(Records).first_seq
-                         + len(self.last(Records).records) - 1))
+            self.say(
+                Ack(
+                    link=self.link,
+                    epoch=self.epoch,
+                    seq=self.last(Records).first_seq + len(self.last(Records).records) - 1,
+                )
+            )
             assert self.core.kept.acked > before
 
     # ---- looking at it

@@ -61,10 +61,15 @@ steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(lambda o, g: lambda rig: flow(rig, o, g), outlet, st.integers(0, STEP_ML)),
     st.builds(lambda o, g: lambda rig: flow(rig, o, g), outlet, st.integers(0, STEP_ML)),
     st.builds(
-        lambda o, s, c, late: lambda rig: rig.start(
-            f"ses{s}", f"cmd{c}", outlet=o, link=max(1, rig.link - late), within=limits(ml=LIMIT_ML, s=60)
+        lambda o, s, c, late: (
+            lambda rig: rig.start(
+                f"ses{s}", f"cmd{c}", outlet=o, link=max(1, rig.link - late), within=limits(ml=LIMIT_ML, s=60)
+            )
         ),
-        outlet, small, st.integers(0, 8), st.sampled_from([0, 0, 0, 1]),
+        outlet,
+        small,
+        st.integers(0, 8),
+        st.sampled_from([0, 0, 0, 1]),
     ),
     st.builds(lambda s: lambda rig: rig.say(Stop(link=max(1, rig.link), session=f"ses{s}")), small),
     st.builds(lambda o: lambda rig: rig.feed(StopKey(o)), outlet),
@@ -72,17 +77,22 @@ steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(lambda ms: lambda rig: rig.tick(ms), st.integers(0, 20_000)),
     st.just(lambda rig: rig.feed(LinkUp(rig.link))),
     st.just(lambda rig: rig.feed(LinkDown(rig.link))),
-    st.builds(lambda b, renew: lambda rig: welcome(rig, b, renew), small, st.sampled_from([False] * 7 + [True])),
     st.builds(
-        lambda seq, want: lambda rig: rig.say(
-            Ack(link=max(1, rig.link), epoch=rig.epoch, seq=seq, want=want or None)
+        lambda b, renew: lambda rig: welcome(rig, b, renew), small, st.sampled_from([False] * 7 + [True])
+    ),
+    st.builds(
+        lambda seq, want: (
+            lambda rig: rig.say(Ack(link=max(1, rig.link), epoch=rig.epoch, seq=seq, want=want or None))
         ),
-        st.integers(0, 40), small,
+        st.integers(0, 40),
+        small,
     ),
     st.just(lambda rig: rig.say(Ping(link=max(1, rig.link)))),
     st.builds(lambda s: lambda rig: rig.say(Configure(link=max(1, rig.link), watch_s=s)), small),
     st.builds(lambda o, o_: lambda rig: rig.feed(ValveIs(o, open=o_)), outlet, st.booleans()),
-    st.builds(lambda o, v: lambda rig: rig.feed(SensorsRead(o, {"tds_ppm": v, "leak": v // 5})), outlet, small),
+    st.builds(
+        lambda o, v: lambda rig: rig.feed(SensorsRead(o, {"tds_ppm": v, "leak": v // 5})), outlet, small
+    ),
     st.builds(lambda o: lambda rig: rig.feed(MeterFailed(o)), outlet),
     st.builds(lambda data: lambda rig: rig.feed(BytesReceived(data)), st.binary(max_size=40)),
     st.builds(lambda after: lambda rig: crash(rig, after), st.integers(0, 6)),
@@ -107,7 +117,9 @@ def check(rig: Rig) -> None:
 
 
 @settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.lists(steps, min_size=20, max_size=120))
 def test_no_order_of_events_and_losses_of_power_breaks_a_rule(life: list[Step]) -> None:

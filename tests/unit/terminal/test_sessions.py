@@ -134,7 +134,9 @@ def test_a_start_before_the_meter_was_read_is_declined() -> None:
 @pytest.mark.parametrize("cut", [b'"limits"', b'"ml"', b'"idle_s"', b'"expires_at_ms"'])
 def test_a_start_that_lacks_a_limit_or_its_expiry_is_declined(cut: bytes) -> None:
     rig = Rig().ready()
-    start = Start(link=rig.link, command="cmd", session="ses", outlet=0, limits=limits(), expires_at_ms=99_999)
+    start = Start(
+        link=rig.link, command="cmd", session="ses", outlet=0, limits=limits(), expires_at_ms=99_999
+    )
     rig.feed(BytesReceived(encode(start).replace(cut, b'"other"')))
     assert rig.openings == []
     assert rig.of(Declined)[0].reason is DeclineReason.LIMITS
@@ -143,13 +145,17 @@ def test_a_start_that_lacks_a_limit_or_its_expiry_is_declined(cut: bytes) -> Non
 @pytest.mark.parametrize("value", [b"0", b"-1", b"null", b"1e400", b'"5"', b"2.5"])
 def test_a_limit_that_is_no_finite_whole_number_above_zero_is_declined(value: bytes) -> None:
     rig = Rig().ready()
-    start = Start(link=rig.link, command="cmd", session="ses", outlet=0, limits=limits(), expires_at_ms=99_999)
+    start = Start(
+        link=rig.link, command="cmd", session="ses", outlet=0, limits=limits(), expires_at_ms=99_999
+    )
     rig.feed(BytesReceived(encode(start).replace(b'"ml":10000', b'"ml":' + value)))
     assert rig.openings == []
     assert rig.of(Declined)[0].reason is DeclineReason.LIMITS
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[" * 4000, b"\xff\xfe", b'{"type":"start"}', b"x" * 5000, b"null"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[" * 4000, b"\xff\xfe", b'{"type":"start"}', b"x" * 5000, b"null"]
+)
 def test_bytes_that_are_no_message_change_nothing(data: bytes) -> None:
     rig = Rig().ready()
     assert rig.feed(BytesReceived(data)) == []

@@ -61,7 +61,8 @@ def test_a_claim_gives_an_identity_that_only_its_owner_can_read(server: str, tmp
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), [("bad", "refused the claim code .409."), ("odd", "did not answer as a coinslot server")]
+    ("code", "says"),
+    [("bad", "refused the claim code .409."), ("odd", "did not answer as a coinslot server")],
 )
 def test_a_claim_that_fails_says_what_to_do(server: str, code: str, says: str) -> None:
     with pytest.raises(identity.IdentityError, match=says):

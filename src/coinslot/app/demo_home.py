@@ -103,11 +103,13 @@ def clean(folder: Path) -> bool:
                 "End it with Ctrl-C first; nothing was removed.",
             )
     _remove_socket(folder / "postgres")
-    # The mark goes last: a removal that was interrupted can be repeated.
-    for each in folder.iterdir():
-        if each.name != MARK:
-            shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
-    shutil.rmtree(folder)
+    # Renamed first: of two that clean at once, one finds nothing, and no start meets half a folder.
+    leaving = folder.with_name(f"{folder.name}.removed-{os.getpid()}")
+    try:
+        folder.rename(leaving)
+    except FileNotFoundError:
+        return False
+    shutil.rmtree(leaving)
     return True
 
 

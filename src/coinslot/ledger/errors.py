@@ -51,3 +51,13 @@ class AmountOutOfRange(InvalidEntry):
 
 class AppendOnly(LedgerError):
     """Somebody tried to change or remove what was posted."""
+
+
+class OverRefund(InvalidEntry):
+    """More was to be refunded than is left of a session's charge."""
+
+    def __init__(self, session: str, wanted_minor: int, left_minor: int) -> None:
+        super().__init__(f"{session}: cannot refund {wanted_minor} of the {left_minor} minor units left")
+        self.session = session
+        self.wanted_minor = wanted_minor
+        self.left_minor = left_minor

@@ -14,7 +14,7 @@ from coinslot.fleet.tariff_store import find_tariff
 from coinslot.metering import MeterSpec
 
 
-@click.group("site")
+@click.group("site", epilog="Example: coinslot operator site add 'North Hall'")
 def site() -> None:
     """Places where appliances stand."""
 
@@ -41,7 +41,7 @@ def site_list(operator: str | None, as_json: bool) -> None:
     emit(found, ("name", "site_id", "timezone"), as_json=as_json)
 
 
-@click.group("appliance")
+@click.group("appliance", epilog="Example: coinslot operator appliance list")
 def appliance() -> None:
     """Showers, dispensers, dryers: what people use."""
 
@@ -111,7 +111,7 @@ def appliance_open(key: str, operator: str | None, as_json: bool) -> None:
     emit_one(run(operator, work), as_json=as_json)
 
 
-@click.group("outlet")
+@click.group("outlet", epilog="Example: coinslot operator outlet list --appliance 'Dispenser 1'")
 def outlet() -> None:
     """The taps, showers and sockets of an appliance, and what they cost."""
 
@@ -202,7 +202,7 @@ def outlet_list(appliance_key: str | None, operator: str | None, as_json: bool) 
     emit(run(operator, work), _OUTLET_COLUMNS, as_json=as_json)
 
 
-@click.group("claim-code")
+@click.group("claim-code", epilog="Example: coinslot operator claim-code new 'North Hall' 'Terminal 7'")
 def claim_code() -> None:
     """One-time codes with which new terminals join."""
 
@@ -227,7 +227,7 @@ def claim_code_new(site_key: str, name: str, hours: int, operator: str | None, a
     emit_one({"claim_code": run(operator, work), "hours": hours}, as_json=as_json)
 
 
-@click.group("terminal")
+@click.group("terminal", epilog="Example: coinslot operator terminal list")
 def terminal() -> None:
     """The controllers inside appliances. A new one joins with a claim code."""
 

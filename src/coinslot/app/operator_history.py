@@ -29,7 +29,9 @@ _moment = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 _counts = msgspec.json.Decoder(dict[str, int])
 
 
-@click.group("readings")
+@click.group(
+    "readings", epilog="Example: coinslot operator readings export --from 2026-03-01 --output march.csv"
+)
 def readings() -> None:
     """The history of registers and sensors."""
 
@@ -110,7 +112,7 @@ def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
 
 
-@click.group("review")
+@click.group("review", epilog="Example: coinslot operator review list")
 def review() -> None:
     """What a person has to look at: doubted sessions, records that were not understood."""
 
@@ -134,7 +136,7 @@ def review_list(every: bool, operator: str | None, as_json: bool) -> None:
     emit(run(operator, work), columns, as_json=as_json)
 
 
-@click.group("alarm")
+@click.group("alarm", epilog="Example: coinslot operator alarm list")
 def alarm() -> None:
     """What is wrong with appliances and terminals."""
 

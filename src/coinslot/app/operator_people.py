@@ -25,7 +25,7 @@ _STAFF_COLUMNS = ("login", "name", "role", "disabled_at", "staff_id")
 _from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
 
-@click.group("staff")
+@click.group("staff", epilog="Example: coinslot operator staff add anna 'Anna Berg' --role desk")
 def staff() -> None:
     """Who may log in for an operator."""
 
@@ -99,7 +99,7 @@ def _ask_password(from_stdin: bool) -> str:
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
-@click.group("api-key")
+@click.group("api-key", epilog="Example: coinslot operator api-key create 'booking system'")
 def api_key() -> None:
     """Keys with which programs call the HTTP API."""
 
@@ -139,7 +139,7 @@ def api_key_revoke(key: str, operator: str | None, as_json: bool) -> None:
     emit_one(run(operator, work), as_json=as_json)
 
 
-@click.group("customer")
+@click.group("customer", epilog="Example: coinslot operator customer add --name Lin")
 def customer() -> None:
     """Who uses the appliances."""
 

@@ -34,7 +34,7 @@ T = TypeVar("T")
 _COLUMNS = ("session_id", "state", "terminal_id", "outlet", "charge_minor", "stop_reason", "created_at")
 
 
-@click.group("session")
+@click.group("session", epilog="Example: coinslot operator session list --state running")
 def session() -> None:
     """Uses of appliances, from authorization to settlement."""
 

@@ -39,7 +39,7 @@ _named = click.option(
 )
 
 
-@click.group("tariff")
+@click.group("tariff", epilog="Example: coinslot operator tariff preview Showers --usage ml=8500")
 def tariff() -> None:
     """What use costs. A session keeps the version it was quoted."""
 

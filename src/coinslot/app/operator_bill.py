@@ -17,6 +17,7 @@ from coinslot.web.views import Bill, BillLine, PriceTier, SessionView, view_of
 from coinslot.wire.records import Summary
 
 _WIDTH = 120  # columns when the output is a file or a pipe
+_MORE_DECIMALS = 6  # a tariff's price may have that many
 _TITLES = {
     LineKind.START_FEE: "start fee",
     LineKind.USE: "use",
@@ -116,12 +117,13 @@ def _prices(view: SessionView) -> Table:
         if line.free:
             table.add_row(line.register.value, "free", str(line.free))
         for tier in line.tiers:
-            table.add_row(line.register.value, _price(tier, currency), str(tier.up_to or "any"))
+            table.add_row(line.register.value, _price(tier, line.per, currency), str(tier.up_to or "any"))
     return table
 
 
-def _price(tier: PriceTier, currency: str) -> str:
-    return f"{format_amount(tier.minor, currency)} for {tier.per}"
+def _price(tier: PriceTier, per: int, currency: str) -> str:
+    """Such as `0.045 for 1000`: as the tariff says it."""
+    return f"{_decimal(Fraction(tier.minor * per, tier.per), currency)} for {per}"
 
 
 def _bill(bill: Bill, currency: str) -> Table:
@@ -149,19 +151,20 @@ def _bill(bill: Bill, currency: str) -> Table:
 
 
 def _exact(line: BillLine, currency: str) -> str:
-    """The line's amount: as money where it is whole minor units, else as the exact fraction of one."""
-    amount = Fraction(line.amount.numerator, line.amount.denominator)
-    if amount.denominator == 1:
-        return format_amount(amount.numerator, currency)
-    scaled = amount * 10_000
-    if scaled.denominator == 1:  # at most four digits more, and exact
-        sign, digits = (
-            "-" if scaled < 0 else "",
-            str(abs(scaled.numerator)).rjust(5 + exponent(currency), "0"),
-        )
-        places = 4 + exponent(currency)
-        return f"{sign}{digits[:-places]}.{digits[-places:]}"
-    return f"{amount.numerator}/{amount.denominator} minor"
+    return _decimal(Fraction(line.amount.numerator, line.amount.denominator), currency)
+
+
+def _decimal(minor: Fraction, currency: str) -> str:
+    """Exact: major units with as few more decimals than the currency's as it takes, else a fraction of minor ones."""
+    for more in range(_MORE_DECIMALS + 1):
+        scaled = minor * 10**more
+        if scaled.denominator == 1:
+            places = exponent(currency) + more
+            if not places:
+                return str(scaled.numerator)
+            sign, digits = "-" if scaled < 0 else "", str(abs(scaled.numerator)).rjust(places + 1, "0")
+            return f"{sign}{digits[:-places]}.{digits[-places:]}"
+    return f"{minor.numerator}/{minor.denominator} minor"
 
 
 def _sensor_table(sensors: dict[str, Summary]) -> Table:

@@ -29,6 +29,8 @@ class PriceLine(Struct, frozen=True, kw_only=True):
     """What one register costs in this session; the first `free` units cost nothing."""
 
     register: Register
+    per: int
+    """The tariff names its prices for this many units; a tier's own `per` differs where that is no whole price."""
     free: int
     whole_blocks_of: int | None
     """Started blocks of this many units count whole; none where use is priced exactly."""
@@ -171,6 +173,7 @@ def _quote(text: str) -> tariffs.Quote:
 def _price_line(rate: tariffs.QuoteRate) -> PriceLine:
     return PriceLine(
         register=rate.register,
+        per=rate.per,
         free=rate.free,
         whole_blocks_of=rate.per if rate.counting is tariffs.Counting.STARTED else None,
         tiers=[_tier(tier, rate.per) for tier in rate.tiers],

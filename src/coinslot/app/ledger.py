@@ -15,8 +15,10 @@ from rich.table import Table
 
 from coinslot.app.db import migrated_database
 from coinslot.app.errors import Problem
+from coinslot.app.operator_console import choose_operator, problem_of
 from coinslot.app.settings import load_settings
 from coinslot.engines.connect import open_pool
+from coinslot.fields import InputError, MissingError, storable
 from coinslot.ledger import store
 from coinslot.ledger.accounts import POINTS
 from coinslot.ledger.listing import Balance, balances
@@ -26,27 +28,31 @@ from coinslot.wire.ids import OperatorId
 
 T = TypeVar("T")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, amounts in minor units.")
+_operator = click.argument("operator", required=False)
 _database = click.option("--database-url", metavar="URL", help="Which database; default: as configured.")
 
 
 @click.group(
     "ledger",
-    epilog="Examples: coinslot ledger verify · coinslot ledger balances op_1 · coinslot ledger entries op_1 --json",
+    epilog="Examples: coinslot ledger verify · coinslot ledger balances · coinslot ledger entries --json",
 )
 def command() -> None:
-    """Verify the books, list balances and entries. Nothing here changes them."""
+    """Verify the books, list balances and entries. Nothing here changes them.
+
+    OPERATOR is a name or an id, and is not needed while there is only one operator.
+    """
 
 
-@command.command("verify", epilog="Example: coinslot ledger verify --operator op_1")
-@click.option("--operator", metavar="ID", help="Only this operator's books.")
+@command.command("verify", epilog="Example: coinslot ledger verify --operator 'North Campus'")
+@click.option("--operator", help="Only this operator's books, by name or id.")
 @_database
 @_json
 def verify_command(operator: str | None, database_url: str | None, as_json: bool) -> None:
     """Recompute every entry, seal and balance. Exit code 1 and the first entry that does not fit, if any."""
     console = Console(stderr=True)
-    only = None if operator is None else OperatorId(operator)
 
     async def work(connection: store.Connection) -> Report:
+        only = None if operator is None else await _whose(connection, operator)
         with Progress(console=console, transient=True, disable=as_json) as bar:
             task = bar.add_task("Recomputing", total=None)
             return await verify(
@@ -62,17 +68,19 @@ def verify_command(operator: str | None, database_url: str | None, as_json: bool
         raise click.exceptions.Exit(1)
 
 
-@command.command("balances", epilog="Example: coinslot ledger balances op_1 --account operator/")
-@click.argument("operator")
+@command.command("balances", epilog="Example: coinslot ledger balances 'North Campus' --account operator/")
+@_operator
 @click.option("--account", "prefix", default="", metavar="PREFIX", help="Only accounts that begin so.")
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 100_000))
 @_database
 @_json
-def balances_command(operator: str, prefix: str, limit: int, database_url: str | None, as_json: bool) -> None:
+def balances_command(
+    operator: str | None, prefix: str, limit: int, database_url: str | None, as_json: bool
+) -> None:
     """Balances of an operator's accounts, each in its natural sign."""
 
     async def work(connection: store.Connection) -> list[Balance]:
-        return await balances(connection, OperatorId(operator), prefix=prefix, limit=limit)
+        return await balances(connection, await _whose(connection, operator), prefix=prefix, limit=limit)
 
     found = _with_connection(database_url, work)
     if as_json:
@@ -85,8 +93,8 @@ def balances_command(operator: str, prefix: str, limit: int, database_url: str |
     Console().print(table)
 
 
-@command.command("entries", epilog="Example: coinslot ledger entries op_1 --session ses_1hv3k8")
-@click.argument("operator")
+@command.command("entries", epilog="Example: coinslot ledger entries --session ses_1hv3k8")
+@_operator
 @click.option("--account", metavar="PATH", help="Only entries that touch this account.")
 @click.option("--session", metavar="ID", help="Only entries of this session.")
 @click.option("--key", help="Only the entry with this key.")
@@ -95,7 +103,7 @@ def balances_command(operator: str, prefix: str, limit: int, database_url: str |
 @_database
 @_json
 def entries_command(
-    operator: str,
+    operator: str | None,
     account: str | None,
     session: str | None,
     key: str | None,
@@ -109,7 +117,7 @@ def entries_command(
     async def work(connection: store.Connection) -> list[store.Listed]:
         return await store.entries(
             connection,
-            OperatorId(operator),
+            await _whose(connection, operator),
             account=account,
             session=session,
             key=key,
@@ -170,6 +178,17 @@ def _amount(amount_minor: int, currency: str) -> str:
         return f"{amount_minor} (minor)"
 
 
+async def _whose(connection: store.Connection, key: str | None) -> OperatorId:
+    """The operator of this name or id, or the only one; also one that is in the books alone."""
+    try:
+        named = await choose_operator(connection, key, how="behind the command")
+        return named.operator_id
+    except MissingError:
+        if key is None or not storable(key) or not await balances(connection, OperatorId(key), limit=1):
+            raise
+        return OperatorId(key)
+
+
 def _with_connection(database_url: str | None, work: Callable[[store.Connection], Awaitable[T]]) -> T:
     async def run(url: str) -> T:
         pool = await open_pool(url, min_size=1, max_size=1, application_name="coinslot ledger")
@@ -178,6 +197,8 @@ def _with_connection(database_url: str | None, work: Callable[[store.Connection]
                 return await work(connection)
         except asyncpg.UndefinedTableError as error:
             raise Problem("This database has no ledger yet.", "Run: coinslot db migrate") from error
+        except InputError as error:
+            raise problem_of(error) from error
         finally:
             await pool.close()
 

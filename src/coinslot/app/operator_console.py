@@ -57,7 +57,7 @@ def run(operator: str | None, work: Callable[[Desk], Awaitable[T]]) -> T:
     """Do `work` for the chosen operator. Refusals become a Problem for whoever typed the command."""
 
     async def chosen(connection: Connection) -> T:
-        return await work(Desk(connection, await _choose(connection, operator), actor()))
+        return await work(Desk(connection, await choose_operator(connection, operator), actor()))
 
     return run_plain(chosen)
 
@@ -166,7 +166,13 @@ def _cell(value: object) -> str:
             return str(value)
 
 
-async def _choose(connection: Connection, key: str | None) -> Operator:
+async def choose_operator(
+    connection: Connection, key: str | None, *, how: str = "with --operator NAME"
+) -> Operator:
+    """The operator of this name or id; without one, the only one. MissingError when there is no such operator.
+
+    Problem when there are none, or several: then `how` is where the command takes the name.
+    """
     if key is not None:
         return await find_operator(connection, key)
     every = await list_operators(connection)
@@ -177,7 +183,5 @@ async def _choose(connection: Connection, key: str | None) -> Operator:
         )
     if len(every) > 1:
         names = ", ".join(repr(one.name) for one in every[:8])
-        raise Problem(
-            f"There are several operators: {names}", "Say whose data you mean with --operator NAME."
-        )
+        raise Problem(f"There are several operators: {names}", f"Say whose data you mean {how}.")
     return every[0]

@@ -1,26 +1,26 @@
 """Everything terminals say that must last, for many terminals in one transaction.
 
-When a batch fails, each terminal is tried by itself; what then still cannot be applied is stored for
-review and acknowledged, so that one bad session never blocks a terminal, nor one terminal the rest.
+When a batch fails, each terminal is tried by itself, then each record; what then still cannot be applied
+is stored for review and acknowledged, so that one bad session never blocks a terminal, nor one terminal the
+rest.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias, assert_never
 
-from msgspec.structs import replace
-
-from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Purse, Review, ReviewReason
-from coinslot.settlement.hello import gone, hello
+from coinslot.settlement.hello import gone, hello, take_note
 from coinslot.settlement.points import Purpose
-from coinslot.settlement.ports import Books, Unstorable
-from coinslot.settlement.records import Incoming, apply, apply_lost, sessions_of
+from coinslot.settlement.ports import UNDECIDABLE, Books
+from coinslot.settlement.proof import disprove
+from coinslot.settlement.records import Incoming, apply, apply_lost, pieces, sessions_of, set_aside
 from coinslot.settlement.settle import book_late
 from coinslot.wire.ids import Epoch, SessionId, TerminalId
-from coinslot.wire.messages import Ack, Config, Gone, Hello, Lost
+from coinslot.wire.messages import Config, Gone, Hello, Lost
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +43,39 @@ class Word(NamedTuple):
 
 async def apply_words(books: Books, words: Sequence[Word], config: Config) -> list[Batch]:
     """Apply these in order, in one transaction if that succeeds. The batches' messages are to be sent."""
+    whole, alone = partial(_plan, config=config), partial(_plan_alone, config=config)
     try:
-        return [await _apply_together(books, words, config)]
-    except (LedgerError, Unstorable) as error:
+        return [await _apply(books, words, whole)]
+    except UNDECIDABLE as error:
         log.warning("a batch of %d could not be saved, trying each: %s", len(words), error)
     batches = []
     for terminal in dict.fromkeys(word.terminal for word in words):
         own = [word for word in words if word.terminal == terminal]
         try:
-            batches.append(await _apply_together(books, own, config))
-        except (LedgerError, Unstorable) as error:
-            log.error("terminal %s: stored for review, not applied: %s", terminal, error)
-            batches.append(await _set_aside(books, own, str(error)))
+            batches.append(await _apply(books, own, whole))
+            continue
+        except UNDECIDABLE as error:
+            log.warning("terminal %s: could not be saved, trying each record: %s", terminal, error)
+        for word in _pieces(own):
+            try:
+                batches.append(await _apply(books, [word], alone))
+            except UNDECIDABLE as error:
+                log.error("terminal %s: stored for review, not applied: %s", terminal, error)
+                batches.append(await _set_aside(books, word, str(error), config))
     return batches
 
 
-async def _apply_together(books: Books, words: Sequence[Word], config: Config) -> Batch:
+def _pieces(words: Sequence[Word]) -> list[Word]:
+    found: list[Word] = []
+    for word in words:
+        if isinstance(word.said, Incoming):
+            found += [Word(word.terminal, piece) for piece in pieces(word.said)]
+        else:
+            found.append(word)
+    return found
+
+
+async def _apply(books: Books, words: Sequence[Word], plan: Callable[[Batch, Word], None]) -> Batch:
     sessions: list[SessionId] = []
     epochs: list[tuple[TerminalId, Epoch]] = []
     for word in words:
@@ -71,7 +88,7 @@ async def _apply_together(books: Books, words: Sequence[Word], config: Config) -
     async with books.transaction(Purpose.WORDS) as unit:
         batch = await unit.open_batch(terminals, sessions, epochs)
         for word in words:
-            _plan(batch, word, config)
+            plan(batch, word)
         if batch.late:
             purses = [
                 Purse(session.operator, session.customer, session.currency) for session, _ in batch.late
@@ -82,6 +99,14 @@ async def _apply_together(books: Books, words: Sequence[Word], config: Config) -
 
 
 def _plan(batch: Batch, word: Word, config: Config) -> None:
+    """What was said, and what it proves of the terminal's other sessions."""
+    _plan_alone(batch, word, config)
+    terminal = batch.terminals.get(word.terminal)
+    if terminal is not None and isinstance(word.said, Incoming):
+        disprove(batch, terminal)
+
+
+def _plan_alone(batch: Batch, word: Word, config: Config) -> None:
     match word.said:
         case Incoming():
             apply(batch, word.said)
@@ -105,34 +130,25 @@ def _garbled(batch: Batch, sender: TerminalId, why: str) -> None:
         )
 
 
-async def _set_aside(books: Books, words: Sequence[Word], why: str) -> Batch:
-    """Keep the records as they came, acknowledge them, change nothing else."""
+async def _set_aside(books: Books, word: Word, why: str, config: Config) -> Batch:
+    """Keep a record as it came and acknowledge it; answer a hello. No session is changed by either."""
+    said = word.said
+    epochs = [(word.terminal, Epoch(said.epoch))] if isinstance(said, Hello) else []
     async with books.transaction(Purpose.ASIDE) as unit:
-        batch = await unit.open_batch([words[0].terminal])
-        for word in words:
-            terminal = batch.terminals.get(word.terminal)
-            said = word.said
-            if terminal is None or not isinstance(said, Incoming):
-                continue
-            if said.message.epoch != terminal.epoch or said.message.first_seq > terminal.acked_seq + 1:
-                continue
-            for offset, body in enumerate(said.message.records):
-                seq = said.message.first_seq + offset
-                if seq > terminal.acked_seq:
-                    batch.reviews.append(
-                        Review(
-                            operator=terminal.operator,
-                            reason=ReviewReason.NOT_RATED.value,
-                            terminal=terminal.id,
-                            epoch=terminal.epoch,
-                            seq=seq,
-                            body=bytes(body),
-                            detail=why,
-                        )
+        batch = await unit.open_batch([word.terminal], epochs=epochs)
+        if isinstance(said, Incoming):
+            set_aside(batch, said, why)
+        elif isinstance(said, Hello):
+            terminal = take_note(batch, word.terminal, said, config)
+            if terminal is not None:
+                batch.reviews.append(
+                    Review(
+                        operator=terminal.operator,
+                        reason=ReviewReason.NOT_RATED.value,
+                        terminal=terminal.id,
+                        epoch=terminal.epoch,
+                        detail=why,
                     )
-            last = said.message.first_seq + len(said.message.records) - 1
-            terminal = replace(terminal, acked_seq=max(terminal.acked_seq, last))
-            batch.put_terminal(terminal)
-            batch.send(terminal.id, Ack(link=terminal.link, epoch=said.message.epoch, seq=terminal.acked_seq))
+                )
         await unit.save(batch)
     return batch

@@ -16,30 +16,46 @@ from coinslot.wire.ids import Epoch, SessionId, TerminalId
 from coinslot.wire.messages import Config, Gone, Hello, Welcome
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OLDEST_LINK_MS = 10 * 366 * 86_400_000
+"""No connection lasts ten years; a number beyond it is no age, and would lead to before all calendars."""
 
 
 def hello(batch: Batch, sender: TerminalId, message: Hello, config: Config) -> None:
-    """Take note of a link and its journal; answer with where the server stands."""
+    """Take note of a link and its journal, and of what that means for the terminal's sessions."""
+    before = batch.terminals.get(sender)
+    terminal = take_note(batch, sender, message, config)
+    if before is None or terminal is None:
+        return
+    if before.epoch not in (None, terminal.epoch):
+        _end_with_their_journal(batch, terminal)
+    disprove(batch, terminal)
+    _owed(batch, terminal, message)
+
+
+def take_note(batch: Batch, sender: TerminalId, message: Hello, config: Config) -> Terminal | None:
+    """The link and the journal alone, and the answer with where the server stands; no session is touched.
+
+    The terminal as it then stands; None when this hello puts nothing in force.
+    """
     terminal = batch.terminals.get(sender)
     if terminal is None:
-        return
+        return None
     if message.link < terminal.link:
         _alarm(batch, terminal, AlarmKind.LOWER_LINK, f"link {message.link} after {terminal.link}")
-        return
+        return None
     retired = (terminal.id, Epoch(message.epoch)) in batch.retired_epochs
     if message.link == terminal.link and retired:
-        return  # composed before the journal was renewed on this very link
+        return None  # composed before the journal was renewed on this very link
     if message.link > terminal.link and _must_renew(batch, terminal, message, retired=retired):
         # The link counts from the hello with a journal in force: until then nothing is proved on it.
         batch.send(sender, _welcome(terminal, message, batch.now, config, new_epoch=True))
-        return
+        return None
     terminal = _connected(terminal, message, batch.now)
     terminal = _journal(batch, terminal, Epoch(message.epoch))
     terminal = replace(terminal, hello_at_ms=message.at_ms, hello_next_seq=message.next_seq)
     batch.put_terminal(terminal)
     batch.send(sender, _welcome(terminal, message, batch.now, config, new_epoch=False))
-    disprove(batch, terminal)
-    _owed(batch, terminal, message)
+    return terminal
 
 
 def gone(batch: Batch, sender: TerminalId, message: Gone) -> None:
@@ -52,7 +68,7 @@ def gone(batch: Batch, sender: TerminalId, message: Gone) -> None:
 def _connected(terminal: Terminal, message: Hello, now: datetime) -> Terminal:
     # Each hello says how old the link was when it was composed. However long it travelled, the link began
     # no later than that; the earliest such moment is nearest to the terminal's own, and never before it.
-    began_at = now - timedelta(milliseconds=message.at_ms)
+    began_at = now - timedelta(milliseconds=min(message.at_ms, _OLDEST_LINK_MS))
     if message.link == terminal.link and terminal.link_began_at is not None:
         began_at = min(began_at, terminal.link_began_at)
     terminal = replace(terminal, link=message.link, link_began_at=began_at)
@@ -76,7 +92,7 @@ def _must_renew(batch: Batch, terminal: Terminal, message: Hello, *, retired: bo
 
 
 def _journal(batch: Batch, terminal: Terminal, epoch: Epoch) -> Terminal:
-    """Put a new journal in force; what the old one left open settles at its last checkpoint."""
+    """Put a new journal in force, and the old one among those that are over."""
     if epoch == terminal.epoch:
         return terminal
     if terminal.epoch is not None:
@@ -89,10 +105,14 @@ def _journal(batch: Batch, terminal: Terminal, epoch: Epoch) -> Terminal:
             )
         )
         batch.retired_epochs.add((terminal.id, terminal.epoch))
-        for session in batch.live_of(terminal.id):
-            if session.state in (State.RUNNING, State.STOPPING):
-                happen(batch, session, Event.GIVEN_UP)
     return replace(terminal, epoch=epoch, acked_seq=0)
+
+
+def _end_with_their_journal(batch: Batch, terminal: Terminal) -> None:
+    """What the old journal left open settles at its last checkpoint: nothing more will come of it."""
+    for session in batch.live_of(terminal.id):
+        if session.state in (State.RUNNING, State.STOPPING):
+            happen(batch, session, Event.GIVEN_UP)
 
 
 def _welcome(

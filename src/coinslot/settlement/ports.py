@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.changes import Batch, Purse, UseKey
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.requests import StartBatch, StartRequest
@@ -21,6 +22,12 @@ class Conflict(Exception):
 
 class Unstorable(Exception):
     """The store will never take what was to be saved, and saved nothing: the same call fails again."""
+
+
+UNDECIDABLE = (LedgerError, Unstorable, ValueError, LookupError, ArithmeticError)
+"""What one member of a batch can do to all of it: planned against the rules, not to be stored, or kept in a
+form that cannot be read any more (a tariff, a quote, a meter's state, a time zone). Each is then tried alone.
+"""
 
 
 class Unit(Protocol):

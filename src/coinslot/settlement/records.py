@@ -16,7 +16,6 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import Event, IllegalEvent
 from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Review, ReviewReason, Terminal
 from coinslot.settlement.happen import happen
-from coinslot.settlement.proof import disprove
 from coinslot.settlement.settle import meter_of, meter_spec
 from coinslot.wire import codec
 from coinslot.wire.ids import SessionId, TerminalId
@@ -81,7 +80,30 @@ def apply(batch: Batch, incoming: Incoming) -> None:
     if last >= expected:
         terminal = replace(terminal, acked_seq=last)
         batch.put_terminal(terminal)
-        disprove(batch, terminal)
+    batch.send(terminal.id, _ack(terminal))
+
+
+def pieces(incoming: Incoming) -> list[Incoming]:
+    """The same records, each in a message of its own."""
+    first, message = incoming.message.first_seq, incoming.message
+    return [
+        Incoming(incoming.terminal, replace(message, first_seq=first + offset, records=[raw]), (record,))
+        for offset, (raw, record) in enumerate(zip(message.records, incoming.records, strict=True))
+    ]
+
+
+def set_aside(batch: Batch, incoming: Incoming, why: str) -> None:
+    """Keep records as they came and acknowledge them, with no effect at all."""
+    message = incoming.message
+    terminal = _speaker(batch, incoming.terminal, message.link, message.epoch)
+    if terminal is None or message.first_seq > terminal.acked_seq + 1:
+        return
+    for seq, body in enumerate(message.records, message.first_seq):
+        if seq > terminal.acked_seq:
+            _review(batch, terminal, ReviewReason.NOT_RATED, seq=seq, body=bytes(body), detail=why)
+    last = message.first_seq + len(message.records) - 1
+    terminal = replace(terminal, acked_seq=max(terminal.acked_seq, last))
+    batch.put_terminal(terminal)
     batch.send(terminal.id, _ack(terminal))
 
 

@@ -6,12 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from coinslot.ledger.errors import LedgerError
 from coinslot.sessions.model import Session
 from coinslot.settlement.authorize import authorize
 from coinslot.settlement.batching import Batcher
 from coinslot.settlement.changes import Batch
-from coinslot.settlement.ports import Books, Conflict, Unstorable
+from coinslot.settlement.ports import UNDECIDABLE, Books, Conflict
 from coinslot.settlement.requests import StartAnswer, StartRequest
 from coinslot.settlement.stop import stop
 from coinslot.wire.ids import OperatorId, SessionId
@@ -31,17 +30,20 @@ class Starter:
     def __init__(self, books: Books, send_all: SendAll) -> None:
         self._books = books
         self._send_all = send_all
-        self._batcher: Batcher[StartRequest, StartAnswer] = Batcher(
+        self._batcher: Batcher[StartRequest, StartAnswer | Exception] = Batcher(
             self._decide, at_most=AT_MOST, key=lambda request: request.terminal
         )
 
     async def start(self, request: StartRequest) -> StartAnswer:
         """A session, or why not. The session is committed and its command sent when this returns.
 
-        The same key twice gives the same session. Conflict or a LedgerError when the database would
-        not have it even alone; nothing is held then.
+        The same key twice gives the same session. Conflict, or one of `UNDECIDABLE`, when it cannot be had
+        even alone; nothing is held then.
         """
-        return await self._batcher.put(request)
+        answer = await self._batcher.put(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def stop(self, operator: OperatorId, session: SessionId) -> Session | None:
         """Ask for a session's end; None when the operator has no such session."""
@@ -60,26 +62,24 @@ class Starter:
         """Finish what was asked, take nothing more."""
         await self._batcher.close()
 
-    async def _decide(self, requests: Sequence[StartRequest]) -> Sequence[StartAnswer]:
+    async def _decide(self, requests: Sequence[StartRequest]) -> Sequence[StartAnswer | Exception]:
         try:
             return await self._together(requests)
-        except (Conflict, LedgerError, Unstorable) as error:
-            if len(requests) == 1:
-                return [await self._alone(requests[0], error)]
+        except (Conflict, *UNDECIDABLE) as error:
             log.info("a batch of %d starts was refused, trying each: %s", len(requests), error)
-        answers: list[StartAnswer] = []
-        for request in requests:
-            answers += await self._decide([request])
-        return answers
+        return [await self._alone(request) for request in requests]
 
-    async def _alone(self, request: StartRequest, error: Exception) -> StartAnswer:
-        """Another process was quicker: what it did is seen the next time."""
+    async def _alone(self, request: StartRequest) -> StartAnswer | Exception:
+        """Another process was quicker: what it did is seen the next time. Any other failure is its own."""
+        failed: Exception = Conflict()
         for _ in range(_TRIES):
             try:
                 return (await self._together([request]))[0]
             except Conflict as conflict:
-                error = conflict
-        raise error
+                failed = conflict
+            except UNDECIDABLE as error:
+                return error
+        return failed
 
     async def _together(self, requests: Sequence[StartRequest]) -> list[StartAnswer]:
         answers, batch = await authorize(self._books, requests)

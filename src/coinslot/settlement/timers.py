@@ -8,14 +8,13 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from coinslot.ledger.errors import LedgerError
 from coinslot.sessions.decide import rest, tick
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import Event, State
 from coinslot.settlement.changes import Batch, Review, ReviewReason
 from coinslot.settlement.happen import happen, repeat
 from coinslot.settlement.points import Purpose
-from coinslot.settlement.ports import Books, Unstorable
+from coinslot.settlement.ports import UNDECIDABLE, Books
 from coinslot.settlement.proof import disproves
 from coinslot.wire.ids import TerminalId
 
@@ -37,13 +36,13 @@ async def sweep(books: Books) -> Batch | None:
         return None
     try:
         return await _sweep(books, terminals)
-    except (LedgerError, Unstorable) as error:
+    except UNDECIDABLE as error:
         log.warning("a sweep of %d terminals could not be saved, trying each: %s", len(terminals), error)
     swept = Batch(now=await books.now())
     for terminal in terminals:
         try:
             batch = await _sweep(books, [terminal])
-        except (LedgerError, Unstorable) as error:
+        except UNDECIDABLE as error:
             log.error("terminal %s: put off for review, not swept: %s", terminal, error)
             batch = await _put_off(books, terminal, str(error))
         swept.sends += batch.sends

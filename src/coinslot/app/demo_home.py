@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Final
@@ -51,7 +52,11 @@ def has_installation(data_dir: Path) -> bool:
 
 def calling(program: str, demo_folder: Path) -> str:
     """How a command has to be written so that it looks at this demo."""
-    return f"COINSLOT_DATA_DIR={demo_folder} {program}" if has_installation(demo_folder.parent) else program
+    return (
+        f"COINSLOT_DATA_DIR={shlex.quote(str(demo_folder))} {program}"
+        if has_installation(demo_folder.parent)
+        else program
+    )
 
 
 def is_demo(folder: Path) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import shlex
 import shutil
 import sys
 import time
@@ -152,17 +153,17 @@ class DemoRun:
     def _place(self, world: World, stack: Stack) -> Place:
         broker, folder = self._installation.broker, self._settings.data_dir
         coinslot = calling(own_command(), folder)
-        sessions = f"{stack.http_url}/api/v1/sessions"
+        sessions, key = f"{stack.http_url}/api/v1/sessions", shlex.quote(f"@{folder / 'key'}")
         tries = [
             f"{coinslot} operator session list --limit 5",
             f"{coinslot} ledger verify",
-            f"curl -H @{folder}/key {sessions}",
+            f"curl -H {key} {sessions}",
         ]
         if not self._wish.customers:
             customer, code = world.guests[0].customer, world.places[0].code
             body = f'{{"customer":"{customer}","appliance":"{code}","outlet":0}}'
             tries.append(
-                f"curl -H @{folder}/key -H 'Content-Type: application/json' -H \"Idempotency-Key: $RANDOM\" "
+                f"curl -H {key} -H 'Content-Type: application/json' -H \"Idempotency-Key: $RANDOM\" "
                 f"-d '{body}' {sessions}"
             )
         return Place(
@@ -267,16 +268,16 @@ class DemoRun:
 
 
 def own_command() -> str:
-    """How this very program is called from another shell in this folder."""
+    """How this very program is called from another shell in this folder, as that shell has to read it."""
     script = Path(sys.prefix) / "bin" / "coinslot"
     found = shutil.which("coinslot")
     if found is not None and Path(found).resolve() == script.resolve():
         return "coinslot"
     if not script.is_file():
-        return f"{sys.executable} -m coinslot.app"
+        return f"{shlex.quote(sys.executable)} -m coinslot.app"
     with contextlib.suppress(ValueError):
-        return str(script.relative_to(Path.cwd()))
-    return str(script)
+        return shlex.quote(str(script.relative_to(Path.cwd())))
+    return shlex.quote(str(script))
 
 
 def _note_restart(engine: Engine) -> None:

@@ -99,18 +99,18 @@ def serve(settings: Settings, ready_file: str | None = None) -> None:
 
 
 class Progress:
-    """Short lines for whoever watches, on standard error."""
+    """Short lines for whoever watches, on standard error. A line is never broken: it may hold a path to copy."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
     def __call__(self, line: str) -> None:
         """What is being waited for."""
-        self._console.print(f"· {line}", style="dim")
+        self._console.print(f"· {line}", style="dim", soft_wrap=True)
 
     def done(self, line: str) -> None:
         """What is there now."""
-        self._console.print(f"✓ {line}", style="bold")
+        self._console.print(f"✓ {line}", style="bold", soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ def test_beside_an_installation_the_demos_commands_name_its_folder(tmp_path: Pat
     assert calling("coinslot", demo) == "coinslot"
     (tmp_path / "postgres").mkdir()
     assert calling("coinslot", demo) == f"COINSLOT_DATA_DIR={demo} coinslot"
+
+
+def test_a_folder_with_a_space_is_one_word_for_the_shell(tmp_path: Path) -> None:
+    demo = tmp_path / "my home" / "demo"
+    (demo.parent / "postgres").mkdir(parents=True)
+    assert shlex.split(calling("coinslot", demo)) == [f"COINSLOT_DATA_DIR={demo}", "coinslot"]
 
 
 def test_a_demo_that_does_not_run_is_not_looked_at(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 # Everything from a clean clone: `make demo`, `make test`, `make bench`. Needs Python 3.11 or later, nothing else.
 .POSIX:
-.PHONY: demo test bench lint format lock clean-demo setup
+.PHONY: demo test bench lint format documents lock clean-demo setup
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -21,14 +21,16 @@ lint: $(READY)
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports
-	@if [ -f src/coinslot/wire/generate.py ]; then \
-		echo "$(PYTHON) -m coinslot.wire.generate --check"; \
-		$(PYTHON) -m coinslot.wire.generate --check; \
-	fi
+	$(PYTHON) -m coinslot.wire.generate --check
 
 format: $(READY)
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
+
+# What is drawn and written from the code; lint and a test say when it is old.
+documents: $(READY)
+	$(PYTHON) -m coinslot.wire.generate
+	$(PYTHON) -m coinslot.sessions.states docs/sessions.md
 
 # The demo's invented data, and nothing else: it knows where it keeps it.
 clean-demo: $(READY)

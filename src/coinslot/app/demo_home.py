@@ -50,13 +50,11 @@ def has_installation(data_dir: Path) -> bool:
     return any((data_dir / engine).exists() for engine in _ENGINES)
 
 
-def calling(program: str, demo_folder: Path) -> str:
-    """How a command has to be written so that it looks at this demo."""
-    return (
-        f"COINSLOT_DATA_DIR={shlex.quote(str(demo_folder))} {program}"
-        if has_installation(demo_folder.parent)
-        else program
-    )
+def calling(program: str, demo_folder: Path, usual: Path) -> str:
+    """How a command has to be written so that it looks at this demo, where commands look in `usual` by themselves."""
+    if demo_folder.parent == usual and not has_installation(usual):
+        return program
+    return f"COINSLOT_DATA_DIR={shlex.quote(str(demo_folder))} {program}"
 
 
 def is_demo(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import shlex
 import shutil
@@ -28,7 +29,7 @@ from coinslot.app.demo_view import View
 from coinslot.app.demo_world import ServerDoor, World, make_terminals, open_world
 from coinslot.app.installation import Installation
 from coinslot.app.serve import Progress
-from coinslot.app.settings import Settings
+from coinslot.app.settings import Settings, default_data_dir
 from coinslot.app.signals import set_on_signals
 from coinslot.app.stack import Stack, StackOptions
 from coinslot.engines.connect import ensure_database, open_pool
@@ -152,7 +153,7 @@ class DemoRun:
 
     def _place(self, world: World, stack: Stack) -> Place:
         broker, folder = self._installation.broker, self._settings.data_dir
-        coinslot = calling(own_command(), folder)
+        coinslot = calling(own_command(), folder, default_data_dir(os.environ))
         sessions, key = f"{stack.http_url}/api/v1/sessions", shlex.quote(f"@{folder / 'key'}")
         tries = [
             f"{coinslot} operator session list --limit 5",
@@ -264,7 +265,10 @@ class DemoRun:
         await reporter.verify_once()
         view = await reporter.look()
         self._say.done(f"{view.settled} sessions settled in this run; {books_words(view)}")
-        self._say.done(f"kept in {self._settings.data_dir}; `{own_command()} demo --clean` removes it")
+        folder = self._settings.data_dir
+        usual = folder.parent == default_data_dir(os.environ)
+        where = "" if usual else f"COINSLOT_DATA_DIR={shlex.quote(str(folder.parent))} "
+        self._say.done(f"kept in {folder}; `{where}{own_command()} demo --clean` removes it")
 
 
 def own_command() -> str:

@@ -31,17 +31,19 @@ def test_an_installation_is_looked_at_whatever_demo_there_is(tmp_path: Path) -> 
         assert looked_at(settings) is settings
 
 
-def test_beside_an_installation_the_demos_commands_name_its_folder(tmp_path: Path) -> None:
+def test_commands_find_the_demo_alone_in_the_usual_folder_and_are_told_elsewhere(tmp_path: Path) -> None:
     demo = tmp_path / "demo"
-    assert calling("coinslot", demo) == "coinslot"
+    named = f"COINSLOT_DATA_DIR={demo} coinslot"
+    assert calling("coinslot", demo, tmp_path) == "coinslot"
+    assert calling("coinslot", demo, tmp_path / "usual") == named
     (tmp_path / "postgres").mkdir()
-    assert calling("coinslot", demo) == f"COINSLOT_DATA_DIR={demo} coinslot"
+    assert calling("coinslot", demo, tmp_path) == named
 
 
 def test_a_folder_with_a_space_is_one_word_for_the_shell(tmp_path: Path) -> None:
     demo = tmp_path / "my home" / "demo"
     (demo.parent / "postgres").mkdir(parents=True)
-    assert shlex.split(calling("coinslot", demo)) == [f"COINSLOT_DATA_DIR={demo}", "coinslot"]
+    assert shlex.split(calling("coinslot", demo, demo.parent)) == [f"COINSLOT_DATA_DIR={demo}", "coinslot"]
 
 
 def test_a_demo_that_does_not_run_is_not_looked_at(tmp_path: Path) -> None:

@@ -133,7 +133,10 @@ def tick(session: Session, now: datetime) -> Event | Act | None:
         return None
     match session.state:
         case State.AUTHORIZED:
-            return Event.SILENT if now >= session.expired_at else Act.SEND_START
+            if now >= session.expired_at:
+                return Event.SILENT
+            # A start sent again after a stop that was lost would open for somebody who has left.
+            return Act.SEND_START if session.stop_asked_at is None else Act.SEND_STOP
         case State.UNKNOWN:
             return Event.GIVEN_UP if now >= session.give_up_at else Act.PROBE
         case State.RUNNING:

@@ -28,4 +28,13 @@ def disprove(batch: Batch, terminal: Terminal) -> None:
     """Release the holds of this terminal's unknown sessions that its last hello disproves."""
     for session in batch.live_of(terminal.id):
         if session.state is State.UNKNOWN and disproves(terminal, session):
-            happen(batch, session, Event.DISPROVED)
+            conclude(batch, terminal, session)
+
+
+def conclude(batch: Batch, terminal: Terminal, session: Session) -> None:
+    """Release a session that no record of the journal in force speaks of.
+
+    That is proof only of the journal it was started under. Where that one is gone, its `started` may have gone
+    with it: the hold goes back all the same, since nobody can tell any more, and a person looks.
+    """
+    happen(batch, session, Event.DISPROVED if session.epoch == terminal.epoch else Event.GIVEN_UP)

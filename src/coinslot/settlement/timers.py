@@ -15,7 +15,7 @@ from coinslot.settlement.changes import Batch, Review, ReviewReason
 from coinslot.settlement.happen import happen, repeat
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import UNDECIDABLE, Books
-from coinslot.settlement.proof import disproves
+from coinslot.settlement.proof import conclude, disproves
 from coinslot.wire.ids import TerminalId
 
 log = logging.getLogger(__name__)
@@ -91,4 +91,4 @@ def look(batch: Batch, session: Session) -> None:
         batch.put_session(rest(session, batch.now))
     terminal = batch.terminals[session.terminal]
     if session.state is State.UNKNOWN and disproves(terminal, session):
-        happen(batch, session, Event.DISPROVED)
+        conclude(batch, terminal, session)

@@ -328,6 +328,27 @@ async def test_a_stop_before_the_start_is_heard_still_ends_the_session(desk: Des
     assert (await desk.session(session.id)).state is State.STOPPING
 
 
+async def test_a_stop_that_was_lost_before_the_start_is_sent_again_and_the_start_is_not(desk: Desk) -> None:
+    terminal = await desk.terminal()
+    session = await desk.begun(await desk.customer(), terminal)
+    await desk.starter.stop(desk.operator, session.id)
+    said = await _after(desk, timedelta(seconds=4))
+    assert [type(message) for message in said] == [Stop]
+
+
+async def test_a_new_journal_is_no_proof_that_the_lost_one_held_no_start(desk: Desk) -> None:
+    terminal = await desk.terminal()
+    customer = await desk.customer()
+    session = await desk.begun(customer, terminal)
+    await _after(desk, PAST_EXPIRY)
+    terminal.epoch = "ep2"
+    await terminal.connects()
+    assert (await desk.session(session.id)).state is State.RELEASED
+    assert await desk.principal(customer) == 20_00
+    assert await desk.reviews() == ["never_answered"], "nobody can tell any more, so a person looks"
+    await desk.in_order()
+
+
 async def test_a_session_the_server_knows_to_be_over_is_stopped_at_the_terminal(desk: Desk) -> None:
     terminal = await desk.terminal()
     said = await terminal.connects(open_sessions=["ses_nobody_knows"])

@@ -1,4 +1,4 @@
-"""`coinslot ledger`: verify the books, list balances and entries."""
+"""`coinslot ledger`: verify the books, reconcile them, list balances and entries."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.table import Table
 from coinslot.app.db import migrated_database
 from coinslot.app.errors import Problem
 from coinslot.app.operator_console import choose_operator, problem_of
+from coinslot.app.reconcile import reconcile_command
 from coinslot.app.settings import load_settings
 from coinslot.engines.connect import open_pool
 from coinslot.fields import InputError, MissingError, storable
@@ -37,7 +38,7 @@ _database = click.option("--database-url", metavar="URL", help="Which database; 
     epilog="Examples: coinslot ledger verify · coinslot ledger balances · coinslot ledger entries --json",
 )
 def command() -> None:
-    """Verify the books, list balances and entries. Nothing here changes them.
+    """Verify the books, reconcile them, list balances and entries. Nothing here changes them.
 
     OPERATOR is a name or an id, and is not needed while there is only one operator.
     """
@@ -205,3 +206,6 @@ def _with_connection(database_url: str | None, work: Callable[[store.Connection]
     settings = load_settings(database_url=database_url)
     with migrated_database(settings) as url:
         return asyncio.run(run(url))
+
+
+command.add_command(reconcile_command(_with_connection))

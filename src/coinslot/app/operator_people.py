@@ -13,13 +13,14 @@ from coinslot.fields import FieldError
 from coinslot.fleet import api_keys
 from coinslot.fleet.models import ApiKey
 from coinslot.ledger.accounts import customer_arrears, customer_bonus, customer_principal
-from coinslot.ledger.events import cash_topup
-from coinslot.ledger.store import balance, post
+from coinslot.ledger.store import balance
 from coinslot.money import format_amount, parse_amount
 from coinslot.people import customers
 from coinslot.people import staff as staff_store
 from coinslot.people.models import Customer, Staff
 from coinslot.people.rules import Role, masked_phone
+from coinslot.settlement.changes import Purse
+from coinslot.settlement.topup import pay_in_cash
 
 _STAFF_COLUMNS = ("login", "name", "role", "disabled_at", "staff_id")
 _from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
@@ -210,7 +211,7 @@ def customer_block(key: str, reason: str, lift: bool, operator: str | None, as_j
 )
 @options
 def customer_top_up(key: str, amount: str, payment_key: str, operator: str | None, as_json: bool) -> None:
-    """Put cash paid at the counter on a customer's wallet."""
+    """Put cash paid at the counter on a customer's wallet; what is owed is repaid from it at once."""
 
     async def work(desk: Desk) -> dict[str, object]:
         connection, own, currency = desk.connection, desk.operator.operator_id, desk.operator.currency
@@ -220,16 +221,11 @@ def customer_top_up(key: str, amount: str, payment_key: str, operator: str | Non
         if not 1 <= len(payment_key) <= 100 or not payment_key.isascii() or not payment_key.isprintable():
             raise FieldError("key", "must be 1 to 100 plain characters")
         found = await customers.find_customer(connection, own, key)
-        entry = cash_topup(
-            own,
-            "cash:" + payment_key.replace(" ", "_"),
-            found.customer_id,
-            currency,
-            amount_minor=amount_minor,
-        )
+        receipt = "cash:" + payment_key.replace(" ", "_")
+        purse = Purse(own, found.customer_id, currency)
         async with connection.transaction():
-            [posted] = await post(connection, [entry])
-            if posted.fresh:
+            paid = await pay_in_cash(connection, purse, key=receipt, amount_minor=amount_minor)
+            if paid.fresh:
                 detail = f"{format_amount(amount_minor, currency)} {currency} {payment_key}"
                 await write_audit(
                     connection,
@@ -239,7 +235,11 @@ def customer_top_up(key: str, amount: str, payment_key: str, operator: str | Non
                     target=found.customer_id,
                     detail=detail,
                 )
-        return {"posted": "now" if posted.fresh else "before", **await _with_balances(desk, found)}
+        return {
+            "posted": "now" if paid.fresh else "before",
+            "repaid": f"{format_amount(paid.repaid_minor, currency)} {currency}",
+            **await _with_balances(desk, found),
+        }
 
     emit_one(run(operator, work), as_json=as_json)
 

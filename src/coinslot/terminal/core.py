@@ -116,7 +116,7 @@ class Core:
                 self._sensors(event, self.taps.get(outlet))
             case ValveIs(outlet=outlet, open=is_open):
                 if outlet in self.taps:
-                    self.taps[outlet].reported_open = is_open
+                    self.taps[outlet].reports(open_it=is_open, now=self._scribe.now)
             case Shutdown():
                 self._shut_down()
             case Boot() | Tick():
@@ -237,7 +237,7 @@ class Core:
     def _after(self) -> None:
         now = self._scribe.now
         for tap in self.taps.values():
-            if faults.valve_disobeys(tap, now):
+            if faults.valve_disobeys(tap):
                 self._fault(tap, FaultCode.VALVE_STUCK)
             if faults.meter_is_stuck(tap, now):
                 self._fault(tap, FaultCode.METER_STUCK)

@@ -29,12 +29,16 @@ def restore(scribe: Scribe, tap: Tap) -> None:
             tap.faults[code] = scribe.now
 
 
-def valve_disobeys(tap: Tap, now: int) -> bool:
-    """Whether the valve's own feedback contradicts its order for too long."""
+def valve_disobeys(tap: Tap) -> bool:
+    """Whether the valve still contradicts its order when it has had the time to follow.
+
+    Only a word spoken after that time counts: when the loop has stood still, the latest one may be from
+    before the order.
+    """
     return (
         tap.reported_open is not None
         and tap.reported_open is not tap.open
-        and now - tap.ordered_at >= FOLLOW_MS
+        and tap.reported_at - tap.ordered_at >= FOLLOW_MS
     )
 
 

@@ -42,7 +42,7 @@ class Teller:
             ticks_ms=now,
             registers=dict(tap.registers),
             flow_ml_per_min=None if flow is None else min(flow, MAX_COUNT),
-            valve_open=tap.is_open(now),
+            valve_open=tap.is_open(),
             session=tap.run.about.session if tap.run else None,
             sensors=dict(list(tap.sensors.items())[:MAX_SENSORS]),
         )

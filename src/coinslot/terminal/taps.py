@@ -33,6 +33,7 @@ class Tap:
     """What the valve was ordered."""
     ordered_at: int = 0
     reported_open: bool | None = None
+    reported_at: int = 0
     sensors: dict[str, int] = field(default_factory=dict)
     read_at: int = 0
     faults: dict[FaultCode, int] = field(default_factory=dict)
@@ -62,9 +63,14 @@ class Tap:
         self._seeped = 0
         self._seep_from = now
 
-    def is_open(self, now: int) -> bool:
-        """Open or shut, by the valve's own word unless it is still moving."""
-        if self.reported_open is None or now - self.ordered_at < FOLLOW_MS:
+    def reports(self, *, open_it: bool, now: int) -> None:
+        """Remember what the valve says of itself."""
+        self.reported_open = open_it
+        self.reported_at = now
+
+    def is_open(self) -> bool:
+        """Open or shut, by the valve's own word once it has had the time to follow its order."""
+        if self.reported_open is None or self.reported_at - self.ordered_at < FOLLOW_MS:
             return self.open
         return self.reported_open
 

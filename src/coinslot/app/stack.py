@@ -101,7 +101,8 @@ class Stack:
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in self._tasks:
             if task.done():
-                task.result()
+                if not task.cancelled():
+                    task.result()
                 raise RuntimeError(f"{task.get_name()} has ended by itself")
 
     async def __aenter__(self) -> Self:
@@ -131,6 +132,7 @@ class Stack:
             link = LinkServer(self.pool, access, self._options.config)
             await link.start()
             self._at_stop("link", link.stop)
+            self._tasks += link.tasks
         if Role.SWEEP in self._roles:
             self._keep(Sweeper(self.pool, self.books, self.outgoing).run(), "sweep")
         if Role.WEB in self._roles:

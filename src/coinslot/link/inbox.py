@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from coinslot.engines.connect import UNANSWERED
 from coinslot.link.outgoing import Outgoing
 from coinslot.settlement.apply import Garbled, Word, apply_words
 from coinslot.settlement.batching import Batcher, Closed
@@ -67,7 +68,7 @@ class Inbox:
             self._apply, at_most=AT_MOST, key=lambda word: word.terminal
         )
         self._subscriptions: list[Subscription] = []
-        self._wishes: set[asyncio.Task[None]] = set()
+        self._wishes: dict[TerminalId, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Join the queue group."""
@@ -83,7 +84,7 @@ class Inbox:
             except NatsError as error:
                 log.info("leaving without a word to the broker: %s", error)
         await self._batcher.close()
-        for task in list(self._wishes):
+        for task in list(self._wishes.values()):
             task.cancel()
 
     async def _on_message(self, message: Msg) -> None:
@@ -106,16 +107,25 @@ class Inbox:
             case Readings():
                 self._on_readings(terminal, said)
             case CodeEntered() | QrWanted():
-                task = asyncio.create_task(self._grant(terminal, said))
-                self._wishes.add(task)
-                task.add_done_callback(self._wishes.discard)
+                self._wish(terminal, said)
             case Alive():
                 pass
             case _:
                 assert_never(said)
 
+    def _wish(self, terminal: TerminalId, wish: CodeEntered | QrWanted) -> None:
+        """One at a time for each terminal: whoever presses faster than that presses again."""
+        if terminal in self._wishes:
+            return
+        task = asyncio.create_task(self._grant(terminal, wish))
+        self._wishes[terminal] = task
+        task.add_done_callback(lambda _: self._wishes.pop(terminal, None))
+
     async def _grant(self, terminal: TerminalId, wish: CodeEntered | QrWanted) -> None:
-        await self._on_wish(terminal, wish)
+        try:
+            await self._on_wish(terminal, wish)
+        except UNANSWERED as error:
+            log.warning("terminal %s: a wish was not answered: %s", terminal, error)
 
     def _queue(self, word: Word) -> None:
         with suppress(Closed):  # not acknowledged, so the terminal says it again to whoever serves then

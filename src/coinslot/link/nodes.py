@@ -14,7 +14,9 @@ _NEXT_S = 0.2
 
 
 async def ask_nodes(system: Client, what: str, query: Mapping[str, object]) -> list[bytes]:
-    """Every node's answer to `$SYS.REQ.SERVER.PING.{what}`; empty when none answers."""
+    """Every node's answer to `$SYS.REQ.SERVER.PING.{what}`; nats.errors.TimeoutError when none answers:
+    silence does not mean that nobody is there.
+    """
     inbox = system.new_inbox()
     subscription = await system.subscribe(inbox)
     answers: list[bytes] = []
@@ -24,6 +26,8 @@ async def ask_nodes(system: Client, what: str, query: Mapping[str, object]) -> l
             try:
                 message = await subscription.next_msg(timeout=_NEXT_S if answers else _FIRST_S)
             except (TimeoutError, NoRespondersError):
+                if not answers:
+                    raise TimeoutError from None
                 return answers
             answers.append(message.data)
     finally:

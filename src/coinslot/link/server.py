@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
+import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FLUSH_S = 5.0
+_AGAIN_S = 1.0
 _LINK = "SELECT link FROM terminal_link WHERE terminal_id = $1"
+_STALE = """
+    SELECT t.terminal_id FROM terminal t JOIN terminal_link l USING (operator_id, terminal_id)
+    WHERE l.online AND GREATEST(t.revoked_at, t.rotated_at) > l.link_began_at
+"""
+"""Connected, as far as is known, since before their secret was changed."""
 
 
 class LinkServer:
@@ -42,9 +49,11 @@ class LinkServer:
         self._pool = pool
         self._access = access
         self._config = config or Config()
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks: list[asyncio.Task[None]] = []
+        """What runs until `stop`: one that ends before has failed, and its owner must not go on without it."""
         self._telemetry = Telemetry(pool)
         self._kicks: asyncio.Queue[TerminalId] = asyncio.Queue()
+        self._returned = asyncio.Event()
 
     async def start(self) -> None:
         """Connect and serve. nats.errors.Error or OSError when the broker is not there."""
@@ -57,7 +66,7 @@ class LinkServer:
             user=access.server_user,
             password=access.server_password,
             name="link",
-            on_return=self._look_who_is_there,
+            on_return=self._broker_is_back,
         )
         outgoing = Outgoing(self._client)
         self._inbox = Inbox(
@@ -71,18 +80,19 @@ class LinkServer:
         await self._inbox.start()
         await self._client.flush()
         await self._auth.flush()
-        await self._look_who_is_there()
-        self._tasks = [
-            asyncio.create_task(self._telemetry.run()),
-            asyncio.create_task(self._listen()),
-            asyncio.create_task(self._kick_all()),
+        self._returned.set()
+        self.tasks = [
+            asyncio.create_task(self._telemetry.run(), name="telemetry"),
+            asyncio.create_task(self._listen(), name="changed secrets"),
+            asyncio.create_task(self._kick_all(), name="kicks"),
+            asyncio.create_task(self._watch_presence(), name="presence"),
         ]
 
     async def stop(self) -> None:
         """Take nothing new, finish what was taken, write what is kept, leave."""
-        for task in self._tasks:
+        for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         await self._inbox.stop()
         try:
             await asyncio.wait_for(self._telemetry.flush(), _FLUSH_S)
@@ -98,21 +108,28 @@ class LinkServer:
         async with self._pool.acquire() as connection:
             return await authenticate(connection, terminal, secret) is not None
 
-    async def _look_who_is_there(self) -> None:
-        try:
-            absent = await mark_absent(self._pool, self._system)
-        except (OSError, NatsError, asyncpg.PostgresError) as error:
-            log.warning("could not ask the broker who is connected: %s", error)
-            return
-        if absent:
-            log.info("%d terminals are not connected any more", absent)
+    async def _broker_is_back(self) -> None:
+        self._returned.set()
+
+    async def _watch_presence(self) -> None:
+        """Whenever the broker is there again, learn whose farewell it could not pass on."""
+        while True:
+            await self._returned.wait()
+            self._returned.clear()
+            try:
+                absent = await mark_absent(self._pool, self._system)
+            except (*UNANSWERED, NatsError, msgspec.MsgspecError) as error:
+                log.warning("not known who is connected, asking again: %s", error)
+                self._returned.set()
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                if absent:
+                    log.info("%d terminals are not connected any more", absent)
 
     async def _refuse_wish(self, terminal: TerminalId, wish: CodeEntered | QrWanted) -> None:
         """Neither codes nor payments on the appliance are sold yet: say so rather than nothing."""
         async with self._pool.acquire() as connection:
-            link = await connection.fetchval(
-                "SELECT link FROM terminal_link WHERE terminal_id = $1", terminal
-            )
+            link = await connection.fetchval(_LINK, terminal)
         if link:
             message = Show(link=link, outlet=wish.outlet, lines=["not available", "use the QR code"])
             await Outgoing(self._client).send(Send(terminal, message))
@@ -130,18 +147,23 @@ class LinkServer:
                     connection.add_termination_listener(lambda _, over=over: over.set())
                     await connection.add_listener(SECRET_CHANGED, heard)
                     try:
+                        # What was said while nobody listened is not said again.
+                        for row in await connection.fetch(_STALE):
+                            self._kicks.put_nowait(TerminalId(row[0]))
                         await over.wait()
                     finally:
                         if not connection.is_closed():
                             await connection.remove_listener(SECRET_CHANGED, heard)
             except UNANSWERED as error:
                 log.warning("not listening for changed secrets, trying again: %s", error)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_AGAIN_S)
 
     async def _kick_all(self) -> None:
         while True:
             terminal = await self._kicks.get()
             try:
                 await kick(self._system, terminal)
-            except (OSError, NatsError) as error:
-                log.error("terminal %s is revoked but may still be connected: %s", terminal, error)
+            except (OSError, NatsError, msgspec.MsgspecError) as error:
+                log.error("terminal %s may still use its old secret, trying again: %s", terminal, error)
+                self._kicks.put_nowait(terminal)
+                await asyncio.sleep(_AGAIN_S)

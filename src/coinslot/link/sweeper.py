@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+import math
+from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _EVERY_S = 0.5  # a start is sent again after 3 s, so half a second more is not felt
-_SEAL_EVERY = timedelta(seconds=5)
+_SWEEPS_AT_ONCE = 20  # then the seals have their turn, however much is due
+_SEAL_EVERY_S = 5.0
 _SEAL_AT_MOST = 1_000
-_DAILY = timedelta(days=1)
+_DAILY_S = 86_400.0
+_PARTITIONS = """
+    SELECT make_reading_partition(now()::date), make_reading_partition((now() + interval '1 month')::date)
+"""
 
 
 class Sweeper:
@@ -36,8 +41,8 @@ class Sweeper:
         self._pool = pool
         self._books = books
         self._outgoing = outgoing
-        self._sealed_at = datetime.min.replace(tzinfo=UTC)
-        self._partitioned_at = datetime.min.replace(tzinfo=UTC)
+        # Not the wall clock: one that is set back would put both off for as long.
+        self._sealed_at = self._partitioned_at = -math.inf
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -54,26 +59,27 @@ class Sweeper:
 
     async def once(self) -> None:
         """Everything that is due now."""
-        while (batch := await sweep(self._books)) is not None:
+        for _ in range(_SWEEPS_AT_ONCE):
+            batch = await sweep(self._books)
+            if batch is None:
+                break
             await self._outgoing.send_all([batch])
-        now = datetime.now(UTC)
-        if now - self._sealed_at >= _SEAL_EVERY:
-            self._sealed_at = now
+        now_s = monotonic()
+        if now_s - self._sealed_at >= _SEAL_EVERY_S:
+            self._sealed_at = now_s
             await self.seal_all()
-        if now - self._partitioned_at >= _DAILY:
-            self._partitioned_at = now
-            await self._make_partitions(now)
+        if now_s - self._partitioned_at >= _DAILY_S:
+            self._partitioned_at = now_s
+            await self._pool.execute(_PARTITIONS)
 
     async def seal_all(self) -> None:
-        """Seal what is pending, operator by operator."""
-        operators = await self._pool.fetch("SELECT DISTINCT operator_id FROM ledger_pending")
-        for row in operators:
-            async with self._pool.acquire() as connection, connection.transaction():
-                await seal(connection, OperatorId(row[0]), at_most=_SEAL_AT_MOST)
-                point(f"commit.{Purpose.SEAL.value}.before")
-            point(f"commit.{Purpose.SEAL.value}.after")
-
-    async def _make_partitions(self, now: datetime) -> None:
-        async with self._pool.acquire() as connection:
-            for ahead in (now, now + timedelta(days=31)):
-                await connection.execute("SELECT make_reading_partition($1)", ahead.date())
+        """Seal what is pending now, operator by operator."""
+        pending = await self._pool.fetch(
+            "SELECT operator_id, count(*) FROM ledger_pending GROUP BY operator_id"
+        )
+        for operator, entries in pending:
+            for _ in range(0, entries, _SEAL_AT_MOST):
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await seal(connection, OperatorId(operator), at_most=_SEAL_AT_MOST)
+                    point(f"commit.{Purpose.SEAL.value}.before")
+                point(f"commit.{Purpose.SEAL.value}.after")

@@ -51,7 +51,7 @@ async def connected(system: Client) -> set[str]:
 async def mark_absent(pool: Pool, system: Client) -> int:
     """Note as offline whoever is not connected; how many. A hello that comes meanwhile wins.
 
-    nats.errors.TimeoutError, and nobody noted, when the broker does not say who is connected.
+    A nats.errors.Error, and nobody noted, when the broker does not say who is connected.
     """
     asked_at = await pool.fetchval("SELECT clock_timestamp()")
     present = await connected(system)

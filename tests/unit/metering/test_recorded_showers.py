@@ -6,25 +6,22 @@ Showers: WEUSEDTO-Data (Di Mauro, Venticinque, Santonastaso, Di Nardo), CC BY 4.
 from __future__ import annotations
 
 import csv
-import os
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
 from coinslot.metering import DEFAULT_SPEC, Reading, advance, begin, finish
 from coinslot.wire.registers import Register
+from tests.support.recordings import recorded_showers
 
-DATA = Path(os.environ.get("COINSLOT_DATA", "/work/shared/data")) / "weusedto" / "shower_flow_1s.csv"
 ODOMETER_ML = 123_456_789
 
 
 @pytest.mark.parametrize("every_s", [1, 10, 60])
 def test_a_recorded_shower_is_counted_whole(every_s: int) -> None:
-    if not DATA.exists():
-        pytest.skip(f"the recorded showers are not here: {DATA}")
+    recording = recorded_showers()
     showers: dict[str, dict[int, int]] = defaultdict(dict)
-    with DATA.open(newline="") as file:
+    with recording.open(newline="") as file:
         for row in csv.DictReader(file):
             showers[row["event_id"]][int(row["t_s"])] = int(row["ml"])
     assert len(showers) == 145

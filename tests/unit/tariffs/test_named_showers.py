@@ -6,29 +6,26 @@ Showers: WEUSEDTO-Data (Di Mauro, Venticinque, Santonastaso, Di Nardo), CC BY 4.
 from __future__ import annotations
 
 import csv
-import os
 from collections import defaultdict
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from coinslot.tariffs import limits, rate
 from coinslot.tariffs.named import NAMED, SHOWER_IDLE_S
 from coinslot.wire.registers import Register
+from tests.support.recordings import recorded_showers
 from tests.unit.tariffs.build import quote_of
 
-DATA = Path(os.environ.get("COINSLOT_DATA", "/work/shared/data")) / "weusedto" / "shower_flow_1s.csv"
 QUOTES = {name: quote_of(tariff) for name, tariff in NAMED.items()}
 
 
 @pytest.fixture(scope="module")
 def showers() -> list[dict[int, int]]:
     """Millilitres by second, for each shower."""
-    if not DATA.exists():
-        pytest.skip(f"the recorded showers are not here: {DATA}")
+    recording = recorded_showers()
     events: dict[str, dict[int, int]] = defaultdict(dict)
-    with DATA.open(newline="") as file:
+    with recording.open(newline="") as file:
         for row in csv.DictReader(file):
             events[row["event_id"]][int(row["t_s"])] = int(row["ml"])
     return list(events.values())

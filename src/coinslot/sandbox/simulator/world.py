@@ -27,8 +27,7 @@ from coinslot.wire.messages import Up
 
 OPERATOR = OperatorId("op")
 RETURN_MS = 20 * 60_000
-"""How long a terminal may take to be welcomed again, once nothing goes wrong any more: one with an older
-journal has to find a link number above its own, in steps that double."""
+"""By then a terminal is welcomed again: one with an older journal finds a link number in doubling steps."""
 LEARNT_MS = 100_000
 """By then both ends of a broken connection have noticed: one and a half keep-alives, and a little."""
 MOVING_MS = 330_000
@@ -46,8 +45,7 @@ class World:
     """Everything in one run. `run` returns its outcome, or raises the `Violation` it found."""
 
     def __init__(self, seed: int, plan: Plan, trace: Callable[[str], None] | None = None) -> None:
-        self.seed = seed
-        self.plan = plan
+        self.seed, self.plan = seed, plan
         self.agenda = Agenda()
         self.chance = Chance(seed)
         self._trace = trace

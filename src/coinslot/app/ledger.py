@@ -11,11 +11,11 @@ import click
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from coinslot.app.db import migrated_database
 from coinslot.app.errors import Problem
-from coinslot.app.operator_console import choose_operator, problem_of
+from coinslot.app.operator_console import choose_operator, problem_of, wide_console
 from coinslot.app.reconcile import reconcile_command
 from coinslot.app.settings import load_settings
 from coinslot.engines.connect import open_pool
@@ -87,11 +87,11 @@ def balances_command(
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
-    table = Table("Account", "Currency")
+    table = Table(Column("Account", overflow="fold"), "Currency")
     table.add_column("Balance", justify="right")
     for each in found:
         table.add_row(each.account, each.currency, _amount(each.amount_minor, each.currency))
-    Console().print(table)
+    wide_console().print(table)
 
 
 @command.command("entries", epilog="Example: coinslot ledger entries --session ses_1hv3k8")
@@ -130,7 +130,7 @@ def entries_command(
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
-    table = Table("Entry", "Posted", "Key", "Account")
+    table = Table("Entry", "Posted", Column("Key", overflow="fold"), Column("Account", overflow="fold"))
     table.add_column("Amount", justify="right")
     for listed in found:
         head = [str(listed.entry_id), f"{listed.posted_at:%Y-%m-%d %H:%M:%S}Z", listed.entry.key]
@@ -138,7 +138,7 @@ def entries_command(
             table.add_row(*head, leg.account, f"{_amount(leg.amount_minor, leg.currency)} {leg.currency}")
             head = ["", "", ""]
         table.add_section()
-    Console().print(table)
+    wide_console().print(table)
     if len(found) == limit:
         click.echo(f"More may follow: --after {found[-1].entry_id}", err=True)
 
@@ -150,10 +150,10 @@ def _show_report(report: Report) -> None:
         f"{report.seals} seals, {report.pending} entries not sealed yet"
     )
     if report.heads:
-        table = Table("Operator", "Head of the seals", title="Compare with what was published")
-        for operator, head in report.heads.items():
-            table.add_row(operator, head)
-        console.print(table)
+        console.print("Heads of the seals, to compare with what was published:")
+    for operator, head in report.heads.items():
+        # Whole and on one line, however narrow the window: it is there to be compared.
+        console.print(f"  {operator}  {head}", soft_wrap=True, highlight=False, markup=False)
     if report.sound:
         console.print("[green]✓ Everything fits.[/green]")
         return

@@ -58,6 +58,7 @@ def print_paper(paper: SessionPaper) -> None:
     view = paper.session
     console.print(_facts(paper))
     console.print()
+    console.print(f"tariff {view.quote.tariff_id}, version {view.quote.tariff_version}", style="italic")
     console.print(_prices(view))
     if view.bill is not None:
         console.print()
@@ -107,8 +108,7 @@ def _facts(paper: SessionPaper) -> Table:
 
 def _prices(view: SessionView) -> Table:
     quote, currency = view.quote, view.currency
-    table = Table(box=None, pad_edge=False, title_justify="left")
-    table.title = f"tariff {quote.tariff_id}, version {quote.tariff_version}"
+    table = Table(box=None, pad_edge=False)
     for column in ("register", "price", "up to"):
         table.add_column(column)
     if quote.start_fee_minor:

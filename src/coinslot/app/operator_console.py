@@ -127,7 +127,7 @@ def emit(
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in plain:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    _console().print(table)
+    wide_console().print(table)
     if not plain:
         click.echo("(none)", err=True)
 
@@ -143,10 +143,11 @@ def emit_one(row: msgspec.Struct | dict[str, object], *, as_json: bool) -> None:
     table.add_column(overflow="fold")
     for name, value in plain.items():
         table.add_row(name.replace("_", " "), _cell(value))
-    _console().print(table)
+    wide_console().print(table)
 
 
-def _console() -> Console:
+def wide_console() -> Console:
+    """Standard output; wide enough for ids where that is a file or a pipe."""
     # markup off: a name such as "[red]" is a name.
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:

@@ -77,7 +77,9 @@ def readings_export(
 async def _write(file: TextIO, rows: AsyncIterable[asyncpg.Record], sensors: list[str]) -> int:
     registers = [register.value for register in Register]
     writer = csv.writer(file)
-    writer.writerow([*_FIXED, *registers, *_MEASURED, *sensors])
+    own = [*_FIXED, *registers, *_MEASURED]
+    # Terminals name their sensors; a name that is a column already would leave two of it.
+    writer.writerow([*own, *(f"sensor_{name}" if name in own else name for name in sensors)])
     count = 0
     async for row in rows:
         shown, measured = _counts.decode(row["registers"]), _counts.decode(row["sensors"])

@@ -162,7 +162,7 @@ async def test_readings_are_exported_as_csv(
         "INSERT INTO reading (operator_id, terminal_id, outlet, at, ticks_ms, registers, valve_open, sensors)"
         " VALUES ($1, 't1', 0, $2::text::timestamptz, 5, $3, true, $4)",
         [
-            ("o1", "2026-03-01T00:00:00Z", '{"ml":10}', '{"tds_ppm":12}'),
+            ("o1", "2026-03-01T00:00:00Z", '{"ml":10}', '{"tds_ppm":12,"valve_open":1}'),
             ("o1", "2026-03-02T00:00:00Z", '{"ml":20,"s":3}', '{"tank_decic":-40}'),
             ("o1", "2026-04-01T00:00:00Z", '{"ml":30}', "{}"),
             ("o2", "2026-03-01T00:00:00Z", '{"ml":99}', '{"secret_of_o2":1}'),
@@ -174,10 +174,12 @@ async def test_readings_are_exported_as_csv(
     result = await asyncio.to_thread(CliRunner().invoke, coinslot, ["operator", *words])
     assert result.exit_code == 0, result.output
     lines = target.read_text(encoding="utf-8").splitlines()
-    assert lines[0].endswith("ml,s,wh,count,flow_ml_per_min,power_w,valve_open,tank_decic,tds_ppm")
+    assert lines[0].endswith(
+        "ml,s,wh,count,flow_ml_per_min,power_w,valve_open,tank_decic,tds_ppm,sensor_valve_open"
+    )
     assert len(lines) == 3
-    assert lines[1].endswith(",10,,,,,,True,,12")
-    assert lines[2].endswith(",20,3,,,,,True,-40,")
+    assert lines[1].endswith(",10,,,,,,True,,12,1")
+    assert lines[2].endswith(",20,3,,,,,True,-40,,")
     again = await asyncio.to_thread(CliRunner().invoke, coinslot, ["operator", *words])
     assert isinstance(again.exception, Problem)
     assert target.read_text(encoding="utf-8").splitlines() == lines

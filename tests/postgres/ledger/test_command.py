@@ -12,6 +12,7 @@ from coinslot.app.errors import Problem
 from coinslot.app.ledger import command
 from coinslot.engines.connect import Pool, connect_login
 from coinslot.ledger import store
+from coinslot.ledger.seals import seal
 from tests.postgres.ledger.books import OP, cash, hold
 
 
@@ -35,10 +36,15 @@ async def run_through(*words: str) -> None:
         raise result.exception
 
 
-async def test_sound_books_end_with_zero(filled: str) -> None:
+async def test_sound_books_end_with_zero(filled: str, pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await seal(connection, OP)
     code, text = await run("verify", "--database-url", filled)
     assert code == 0
     assert "Everything fits" in text
+    code, as_json = await run("verify", "--json", "--database-url", filled)
+    heads = msgspec.json.decode(as_json)["heads"]
+    assert f"  {OP}  {heads[OP]}\n" in text, "whole and on one line: it is there to be compared"
 
 
 async def test_spoilt_books_end_with_one_and_name_the_entry(filled: str) -> None:

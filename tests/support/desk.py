@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -161,7 +161,7 @@ class Desk:
         self.operator = made.operator_id
         return self
 
-    async def _send_all(self, batches: Sequence[Batch]) -> None:
+    async def _send_all(self, batches: Iterable[Batch]) -> None:
         self.sent += [(send.terminal, send.message) for batch in batches for send in batch.sends]
 
     async def terminal(

@@ -16,7 +16,7 @@ from nats.errors import Error as NatsError
 from coinslot.engines.connect import UNANSWERED
 from coinslot.link.outgoing import Outgoing
 from coinslot.settlement.apply import Garbled, Word, apply_words
-from coinslot.settlement.batching import Batcher, Closed
+from coinslot.settlement.batching import Batcher, Closed, Full
 from coinslot.settlement.ports import Books, Conflict
 from coinslot.settlement.records import read
 from coinslot.wire import codec
@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 QUEUE = "link"
 AT_MOST = 256
 """Messages in one transaction: at 512 terminals larger ones gained nothing and held locks longer."""
+_MOST_WAITING = 64
+"""Of one terminal: one that keeps to the link has a message or two under way, and says again what was not
+answered; one that does not shall not fill the server's memory, nor every batch."""
 _TRIES = 4
 
 OnReadings: TypeAlias = Callable[[TerminalId, Readings], None]
@@ -65,7 +68,7 @@ class Inbox:
         self._on_readings = on_readings
         self._on_wish = on_wish
         self._batcher: Batcher[Word, None] = Batcher(
-            self._apply, at_most=AT_MOST, key=lambda word: word.terminal
+            self._apply, at_most=AT_MOST, key=lambda word: word.terminal, most_of_one=_MOST_WAITING
         )
         self._subscriptions: list[Subscription] = []
         self._wishes: dict[TerminalId, asyncio.Task[None]] = {}
@@ -128,7 +131,7 @@ class Inbox:
             log.warning("terminal %s: a wish was not answered: %s", terminal, error)
 
     def _queue(self, word: Word) -> None:
-        with suppress(Closed):  # not acknowledged, so the terminal says it again to whoever serves then
+        with suppress(Closed, Full):  # not acknowledged, so the terminal says it again to whoever serves then
             self._batcher.put(word).add_done_callback(_report)
 
     async def _apply(self, words: Sequence[Word]) -> Sequence[None]:

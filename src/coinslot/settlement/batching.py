@@ -8,6 +8,7 @@ process works while the database does; items of one key never are, so that their
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -21,6 +22,10 @@ each session dearer."""
 
 class Closed(Exception):
     """The batcher takes nothing more."""
+
+
+class Full(Exception):
+    """Too much of one key waits already; this was not taken."""
 
 
 class _Waiting(NamedTuple, Generic[T, R]):
@@ -39,25 +44,36 @@ class Batcher(Generic[T, R]):
         at_most: int,
         key: Callable[[T], Hashable],
         lanes: int = LANES,
+        most_of_one: int | None = None,
     ) -> None:
+        """`most_of_one`: items of one key that may wait; None for no end, where somebody awaits each."""
         self._work = work
         self._at_most = at_most
         self._key = key
         self._lanes = lanes
         self._waiting: list[_Waiting[T, R]] = []
+        self._waiting_of: Counter[Hashable] = Counter()
+        self._most_of_one = most_of_one
+        self._begins = False
+        """Whether `_begin` is about to be called."""
         self._busy: set[Hashable] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def put(self, item: T) -> asyncio.Future[R]:
-        """Queue an item; its result comes with its batch. Closed after `close`."""
+        """Queue an item; its result comes with its batch. Closed after `close`; Full."""
         if self._closed:
             raise Closed("stopping: nothing more is taken")
+        key = self._key(item)
+        if self._most_of_one is not None and self._waiting_of[key] >= self._most_of_one:
+            raise Full(f"{self._most_of_one} wait already")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
-        self._waiting.append(_Waiting(item, self._key(item), future))
-        if len(self._waiting) == 1 and len(self._running) < self._lanes:
+        self._waiting.append(_Waiting(item, key, future))
+        self._waiting_of[key] += 1
+        if not self._begins and len(self._running) < self._lanes:
             # After this turn of the loop, so that what arrived together goes together.
+            self._begins = True
             loop.call_soon(self._begin)
         return future
 
@@ -70,6 +86,7 @@ class Batcher(Generic[T, R]):
 
     def _begin(self) -> None:
         """Start batches while there is a free lane and something that may go."""
+        self._begins = False
         while len(self._running) < self._lanes and (batch := self._take()):
             task = asyncio.create_task(self._run(batch))
             self._running.add(task)
@@ -83,11 +100,14 @@ class Batcher(Generic[T, R]):
             (batch if free else left).append(waiting)
         self._waiting = left
         self._busy.update(waiting.key for waiting in batch)
+        self._waiting_of -= Counter(waiting.key for waiting in batch)
         return batch
 
     async def _run(self, batch: list[_Waiting[T, R]]) -> None:
         try:
             results = await self._work([waiting.item for waiting in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"{len(results)} results for {len(batch)} items")
         except Exception as error:
             # Whoever waits is told; the next batch is tried all the same.
             for waiting in batch:

@@ -1,6 +1,6 @@
 # Everything from a clean clone: `make demo`, `make test`, `make bench`. Needs Python 3.11 or later, nothing else.
 .POSIX:
-.PHONY: demo test bench lint format documents lock clean-demo setup
+.PHONY: demo test test-long bench lint format documents lock clean-demo setup
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -12,6 +12,10 @@ demo: $(READY)
 
 test: lint
 	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+
+# The repeats that `make test` leaves out: every pass of every crash point, all recordings at every tariff.
+test-long: lint
+	$(PYTHON) -m pytest -n $(WORKERS) -m "" $(ARGS)
 
 bench: $(READY)
 	$(PYTHON) -m coinslot.app bench $(ARGS)

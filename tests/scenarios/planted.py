@@ -56,16 +56,6 @@ def believes_a_hello_composed_before_the_expiry(patch: pytest.MonkeyPatch) -> No
         patch.setattr(module, "disproves", broken)
 
 
-def forgets_a_stop_that_came_first(patch: pytest.MonkeyPatch) -> None:
-    real = Sessions.stop
-
-    def broken(self: Sessions, session: str) -> None:
-        if session in self._scribe.kept.open:
-            real(self, session)
-
-    patch.setattr(Sessions, "stop", broken)
-
-
 def charges_above_the_hold(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(settle, "min", lambda charge, hold: charge, raising=False)
 
@@ -159,7 +149,6 @@ PLANTS: tuple[Plant, ...] = (
     releases_without_proof,
     takes_records_not_yet_here_for_none,
     believes_a_hello_composed_before_the_expiry,
-    forgets_a_stop_that_came_first,
     charges_above_the_hold,
     rates_a_minor_unit_too_much,
     keeps_the_hold_of_a_release,

@@ -61,13 +61,26 @@ async def played(
     return {event.event_id: event for event in events}, check
 
 
-@pytest.mark.parametrize("tariff", ["shower-litre", "shower-30s", "dispenser-litre"])
-async def test_145_recorded_showers_cost_what_they_cost_by_hand(
-    tariff: str, stack: Stack, broker: BrokerAccess, tmp_path: Path
+@pytest.mark.parametrize(
+    ("tariff", "every"),
+    [
+        ("dispenser-litre", 1),
+        ("shower-30s", 5),
+        ("shower-litre", 5),
+        pytest.param("shower-30s", 1, marks=pytest.mark.long),
+        pytest.param("shower-litre", 1, marks=pytest.mark.long),
+    ],
+)
+async def test_recorded_showers_cost_what_they_cost_by_hand(
+    tariff: str, every: int, stack: Stack, broker: BrokerAccess, tmp_path: Path
 ) -> None:
     source = recorded_showers()
-    showers = showers_in(source)
-    events, books = await played(planned(source, tariff), stack, broker, tmp_path)
+    plan = planned(source, tariff)
+    plan = replace(plan, traces=plan.traces[::every])
+    chosen = {trace.event_id for trace in plan.traces}
+    showers = {event_id: shower for event_id, shower in showers_in(source).items() if event_id in chosen}
+    assert len(showers) == (145 if every == 1 else 29)
+    events, books = await played(plan, stack, broker, tmp_path)
     assert [event.problem for event in events.values() if not event.settled] == []
     cut = 0
     for event_id, shower in showers.items():
@@ -199,7 +212,7 @@ def test_the_command_brings_its_own_stack_and_writes_what_it_found(tmp_path: Pat
     assert report["wall_s"] > report["play_s"] > 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_an_interrupted_replay_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     source = written(tmp_path, "".join(f"a,{second},10\n" for second in range(3_600)))
     with engine_folder() as folder:
@@ -217,7 +230,7 @@ def test_an_interrupted_replay_leaves_nothing_behind(tmp_path: Path, number: sig
         assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("engine", ["postgres", "nats-server"])
+@pytest.mark.parametrize("engine", ["nats-server", pytest.param("postgres", marks=pytest.mark.long)])
 def test_an_engine_that_is_killed_costs_time_and_no_fen(tmp_path: Path, engine: str) -> None:
     rows = "".join(f"{event},{second},100\n" for event in range(24) for second in range(100))
     source, out = written(tmp_path, rows), tmp_path / "out.json"

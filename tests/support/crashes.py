@@ -87,8 +87,8 @@ CRASHES: list[Crash] = [
     *_both("commit.words", Way.KEY, nth=3),  # `stopped`, or a checkpoint before it
     *_both("commit.aside", Way.ASIDE),
     *_both("commit.stop", Way.STOP),
-    *_both("commit.sweep", Way.LOST, pace=1),
     *_both("commit.sweep", Way.SILENT, pace=20),
+    *_both("commit.sweep", Way.LOST, pace=1),
     *_both("commit.seal", Way.KEY),
     Crash("send.start.before", Way.KEY, pace=1),
     Crash("send.start.after", Way.KEY),

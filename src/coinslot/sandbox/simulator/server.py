@@ -108,7 +108,8 @@ class Worker:
                 answers, batch = drive(authorize.authorize(self._books, requests))
             except (Conflict, LedgerError):
                 if len(requests) > 1:
-                    return [self._start([request])[0] for request in requests]
+                    # One that met others every time has no answer; the rest have theirs.
+                    return [answer for request in requests for answer in self._start([request])]
                 continue
             self._send_all([batch])
             return answers

@@ -20,15 +20,15 @@ from coinslot.fleet.api_keys import create_api_key, key_owner, revoke_api_key
 from coinslot.fleet.outlets import list_outlets
 from coinslot.fleet.store import list_appliances
 from coinslot.ledger.errors import LedgerError
-from coinslot.ledger.events import cash_topup
-from coinslot.ledger.store import post
 from coinslot.people.customers import oldest_named
 from coinslot.sandbox.appliances.terminal import Board, SimulatedTerminal
 from coinslot.sandbox.customers.crowd import Guest
 from coinslot.sandbox.customers.door import Answer, Started
+from coinslot.settlement.changes import Purse
 from coinslot.settlement.ports import Conflict
 from coinslot.settlement.requests import Refusal, Refused, StartRequest
 from coinslot.settlement.starter import Starter
+from coinslot.settlement.topup import pay_in_cash
 from coinslot.terminal.simulated import Model
 from coinslot.wire.ids import CustomerId, OperatorId, SessionId, TerminalId, new_id
 
@@ -227,12 +227,10 @@ class ServerDoor:
 
     async def top_up(self, customer: CustomerId, amount_minor: int) -> None:
         """Cash at the counter, in the books and in the audit trail."""
-        entry = cash_topup(
-            self._operator, f"cash:{new_id('demo')}", customer, self._currency, amount_minor=amount_minor
-        )
+        purse = Purse(self._operator, customer, self._currency)
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                await post(connection, [entry])
+                await pay_in_cash(connection, purse, key=f"cash:{new_id('demo')}", amount_minor=amount_minor)
                 await write_audit(
                     connection, self._operator, by="demo:counter", action="customer.top_up", target=customer
                 )

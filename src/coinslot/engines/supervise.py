@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from coinslot.engines.engine import Engine
-from coinslot.engines.errors import StartFailed
+from coinslot.engines.errors import EngineError, StartFailed
 
 MOST_DEATHS = 5
 WITHIN_S = 60.0
@@ -23,9 +23,13 @@ async def supervise(
     Run it as a task of the main thread's loop, and cancel it before stopping an engine on purpose.
     StartFailed when one cannot be kept alive.
     """
-    async with asyncio.TaskGroup() as group:
-        for engine in engines:
-            group.create_task(_keep(engine, restarted), name=f"supervise {engine.name}")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for engine in engines:
+                group.create_task(_keep(engine, restarted), name=f"supervise {engine.name}")
+    except* EngineError as failed:
+        # One is enough to end with, and whoever started us has words for it.
+        raise failed.exceptions[0] from None
 
 
 async def _keep(engine: Engine, restarted: Callable[[Engine], None]) -> None:

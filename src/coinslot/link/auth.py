@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 Authenticate: TypeAlias = Callable[[TerminalId, str], Awaitable[bool]]
 """Whether this is the terminal's secret, and the terminal is not revoked."""
 
+_AT_ONCE = 8
+"""Logins judged side by side. One at a time, each waits for all look-ups before it; thousands come together
+when a broker returns, and the broker waits 3 s for each."""
 _SUBJECT = "$SYS.REQ.USER.AUTH"
 _QUEUE = "auth"
 
@@ -29,12 +33,27 @@ class AuthCallout:
         self._client = client
         self._issuer = issuer
         self._authenticate = authenticate
+        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begin to answer; several processes may, each question reaches one."""
         await self._client.subscribe(_SUBJECT, queue=_QUEUE, cb=self._on_question)
 
     async def _on_question(self, question: Msg) -> None:
+        await self._room.acquire()
+        task = asyncio.create_task(self._answer(question))
+        self._answering.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answering.discard(task)
+        self._room.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # No answer is a no to the broker, and the terminal comes again.
+            log.error("a terminal's login could not be judged: %r", error)
+
+    async def _answer(self, question: Msg) -> None:
         try:
             request = read_request(question.data)
         except TokenError as error:

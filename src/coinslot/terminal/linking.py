@@ -28,7 +28,7 @@ SLOW_MS = 3_000
 HELLOS = 4
 """Unanswered hellos before a fresh link: a server that ignores a number too low never answers."""
 RESEND_MS = 4_000
-RESEND_CAP_MS = 300_000
+RESEND_CAP_MS = 60_000
 CONNECT_MS = 1_000
 CONNECT_CAP_MS = 120_000
 CONNECT_GIVE_UP_MS = 60_000

@@ -78,6 +78,7 @@ async def _recovered(pool: Pool) -> None:
             await a_moment()
 
 
+@pytest.mark.long  # PostgreSQL's own recovery from it took between 2 and 30 s
 async def test_a_write_ahead_log_without_room_costs_time_and_nothing_else(
     small_disk: Path,
     small_postgres: EmbeddedPostgres,
@@ -110,7 +111,7 @@ async def test_a_write_ahead_log_without_room_costs_time_and_nothing_else(
         assert kept.acked == acked < kept.next_seq - 1
         admin.terminate()
         (small_disk / "balloon").unlink()
-        small_postgres.ensure_running()
+        small_postgres.restart()
         await _recovered(pool)
         ended = await plant.settled(session.id)
         assert ended.state is State.SETTLED

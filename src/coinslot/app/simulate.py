@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 import click
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from coinslot.app.errors import Problem
 from coinslot.sandbox.simulator.plan import Plan
-from coinslot.sandbox.simulator.run import Totals, many
+from coinslot.sandbox.simulator.run import Totals, many, without_log
 from coinslot.sandbox.simulator.violation import Violation
 from coinslot.sandbox.simulator.world import World
 
@@ -49,13 +48,13 @@ def command(
 
 
 def _traced(seed: int, schedules: int, plan: Plan) -> Totals:
-    logging.getLogger("coinslot").setLevel(logging.CRITICAL + 1)
     totals = Totals()
-    for number in range(seed, seed + schedules):
-        try:
-            totals.add(World(number, plan, click.echo).run())
-        except Violation as violation:
-            totals.add(violation)
+    with without_log():
+        for number in range(seed, seed + schedules):
+            try:
+                totals.add(World(number, plan, click.echo).run())
+            except Violation as violation:
+                totals.add(violation)
     return totals
 
 

@@ -151,10 +151,9 @@ async def test_the_supervisor_gives_up_on_what_dies_again_and_again(folder: Path
 
     with EmbeddedBroker(folder / "nats") as broker:
         kill(broker)
-        with pytest.raises(ExceptionGroup) as caught:
+        with pytest.raises(StartFailed, match=f"nats died {MOST_DEATHS + 1} times"):
             async with asyncio.timeout(60):
                 await supervise([broker], restarted=kill)
-        assert caught.group_contains(StartFailed, match=f"nats died {MOST_DEATHS + 1} times")
 
 
 def test_data_and_addresses_are_kept_over_a_stop_and_a_start(folder: Path) -> None:

@@ -5,17 +5,19 @@
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 READY = $(VENV)/.ready
-WORKERS = 2
+# More than cores: most of the longer tests wait for a process, a disk or a clock.
+WORKERS = 4
+PYTEST = $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 
 demo: $(READY)
 	$(PYTHON) -m coinslot.app demo $(ARGS)
 
 test: lint
-	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+	$(PYTEST) $(ARGS)
 
 # The repeats that `make test` leaves out: every pass of every crash point, all recordings at every tariff.
 test-long: lint
-	$(PYTHON) -m pytest -n $(WORKERS) -m "" $(ARGS)
+	$(PYTEST) -m "" $(ARGS)
 
 bench: $(READY)
 	$(PYTHON) -m coinslot.app bench $(ARGS)

@@ -220,12 +220,19 @@ def _installation(plan: Plan, folder: Path, watch: Watch) -> Iterator[Installati
 
 @contextlib.contextmanager
 def _end_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does, so that the engines are stopped and the folder is removed."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    """SIGTERM ends the command as Ctrl-C does, so that the engines are stopped and the folder is removed.
+
+    SIGINT is asked for by name: a shell starts its background jobs with it ignored, and the loop then leaves it so.
+    """
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check_writable(out: Path) -> None:

@@ -16,6 +16,7 @@ from coinslot.engines.connect import UNANSWERED
 from coinslot.fleet.provisioning import SECRET_CHANGED, authenticate
 from coinslot.link.auth import AuthCallout
 from coinslot.link.clients import connect
+from coinslot.link.ending import end
 from coinslot.link.inbox import Inbox
 from coinslot.link.kick import kick
 from coinslot.link.outgoing import Outgoing
@@ -90,9 +91,7 @@ class LinkServer:
 
     async def stop(self) -> None:
         """Take nothing new, finish what was taken, write what is kept, leave."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await end(self.tasks)
         await self._inbox.stop()
         try:
             await asyncio.wait_for(self._telemetry.flush(), _FLUSH_S)

@@ -25,6 +25,7 @@ from coinslot.app.garbage import calm
 from coinslot.app.installation import Installation, attached_installation, open_installation
 from coinslot.app.logs import LogFormat, set_up_logs
 from coinslot.app.settings import Role, Settings, load_settings
+from coinslot.app.signals import set_on_signals
 from coinslot.app.stack import Stack, StackOptions
 from coinslot.engines.connect import ensure_database
 from coinslot.engines.migrate import migrate
@@ -132,7 +133,7 @@ async def _serve(
         await ensure_database(installation.database_url)
     await migrate(installation.database_url, progress=say)
     stop = asyncio.Event()
-    _stop_on_signals(stop)
+    set_on_signals(stop, (signal.SIGTERM, signal.SIGINT))
     options = StackOptions(
         http_host=settings.http_host, http_port=settings.http_port, door=_door(settings, installation)
     )
@@ -212,19 +213,6 @@ def _door(settings: Settings, installation: Installation) -> TerminalDoor:
         tls=cert is not None,
         ca=None,
     )
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-
-    def heard() -> None:
-        stop.set()
-        # Whoever asks twice does not want to wait: the second one ends us as it would any program.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, heard)
 
 
 @contextlib.contextmanager

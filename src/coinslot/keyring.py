@@ -1,0 +1,68 @@
+"""The installation's secret, one key for each purpose.
+
+Owns: how a key is derived from the secret; that older secrets still verify what they made.
+Does not decide: what a key is used for.
+Invariants: no I/O; keys of two purposes tell nothing of each other (HKDF, RFC 5869, SHA-256); neither the
+    secret nor a key is ever shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import lru_cache
+
+_SALT = b"coinslot keyring 1"
+
+
+class Purpose(StrEnum):
+    """What a key is for."""
+
+    STICKER = "sticker"
+    """Signs the code in an appliance's QR."""
+    FORM = "form"
+    """Binds a form to the browser that asked for it."""
+    LOGIN_CODE = "login-code"
+    """Hashes codes, phone numbers and addresses, so that the database alone tells none of them."""
+    PERSON = "person"
+    """Wraps the keys of persons."""
+    ID_NUMBER = "id-number"
+    """Hashes ID numbers to find the same one twice."""
+
+
+class Keyring:
+    """Keys from the secret in force; what was made with an earlier one is still recognised."""
+
+    def __init__(self, secret: str, earlier: Sequence[str] = ()) -> None:
+        self._secrets = (secret, *earlier)
+
+    def __repr__(self) -> str:
+        return "Keyring(…)"
+
+    def key(self, purpose: Purpose) -> bytes:
+        """32 bytes for making something new."""
+        return _derive(self._secrets[0], purpose)
+
+    def keys(self, purpose: Purpose) -> tuple[bytes, ...]:
+        """The key in force, then those of earlier secrets, for recognising what was made before."""
+        return tuple(_derive(secret, purpose) for secret in self._secrets)
+
+    def mac(self, purpose: Purpose, *parts: str) -> bytes:
+        """A keyed hash of these parts, none of which can slip into its neighbour."""
+        return mac(self.key(purpose), *parts)
+
+
+def mac(key: bytes, *parts: str) -> bytes:
+    """HMAC-SHA256 over parts, each with its length before it."""
+    body = b"".join(
+        len(raw).to_bytes(4, "big") + raw for raw in (part.encode("utf-8", "surrogatepass") for part in parts)
+    )
+    return hmac.digest(key, body, hashlib.sha256)
+
+
+@lru_cache(maxsize=64)
+def _derive(secret: str, purpose: Purpose) -> bytes:
+    base = hmac.digest(_SALT, secret.encode(), hashlib.sha256)
+    return hmac.digest(base, purpose.value.encode() + b"\x01", hashlib.sha256)

@@ -148,6 +148,8 @@ class Stack:
         await server.start()
         self._tasks.append(server.task)
         self._stopping.push_async_callback(server.stop)
+        # Before the server waits for its requests to end: live views never would by themselves.
+        self._stopping.callback(services.streams.stopping.set)
         self.http_url = server.url
 
     def _keep(self, work: Coroutine[object, object, None], name: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
 from coinslot.settlement.starter import Starter
+from coinslot.web.streams import Streams
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -36,3 +37,5 @@ class Services:
     door: TerminalDoor
     check_broker: BrokerCheck
     """Returns when the broker has answered; OSError or TimeoutError otherwise."""
+    streams: Streams = field(default_factory=Streams)
+    """The live views of this process."""

@@ -6,11 +6,25 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from time import monotonic
 from typing import Final
 
 _MOST_ADDRESSES: Final = 10_000
 _EVERYBODY: Final = "*"
+
+
+def source_of(address: str) -> str:
+    """Whom an address counts as: itself, an IPv6 one as its /64, which one subscriber has whole."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
 @dataclass(slots=True)
@@ -40,11 +54,11 @@ class Throttle:
 
     def wait_s(self, address: str) -> int:
         """Whole seconds until this address may try again; 0 for now."""
-        return max(self._wait(address, *self._one), self._wait(_EVERYBODY, *self._all))
+        return max(self._wait(source_of(address), *self._one), self._wait(_EVERYBODY, *self._all))
 
     def failed(self, address: str) -> None:
         """Note a failure."""
-        for name, (burst, every_s) in ((address, self._one), (_EVERYBODY, self._all)):
+        for name, (burst, every_s) in ((source_of(address), self._one), (_EVERYBODY, self._all)):
             bucket = self._filled(name, burst, every_s)
             bucket.left -= 1
             self._buckets[name] = bucket

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from coinslot.web.throttle import Throttle
+import pytest
+
+from coinslot.web.throttle import Throttle, source_of
 
 
 class Hands:
@@ -65,3 +67,26 @@ def test_a_million_addresses_do_not_fill_the_memory() -> None:
         doors.failed(str(number))
     assert doors.wait_s("19999") == 10
     assert doors.wait_s("0") == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("", ""),
+        ("no address", "no address"),
+    ],
+)
+def test_a_subscriber_counts_once_however_many_addresses_he_has(address: str, source: str) -> None:
+    assert source_of(address) == source
+
+
+def test_changing_the_lower_half_of_an_address_gains_nothing() -> None:
+    doors = throttle(Hands())
+    for number in range(3):
+        doors.failed(f"2001:db8::{number}")
+    assert doors.wait_s("2001:db8::ffff") == 10
+    assert doors.wait_s("2001:db8:0:1::ffff") == 0

@@ -20,7 +20,7 @@ CREATE TABLE login_code (
     phone_hash    bytea NOT NULL CHECK (length(phone_hash) = 32),
     code_hash     bytea NOT NULL CHECK (length(code_hash) = 32),
     source_hash   bytea NOT NULL CHECK (length(source_hash) = 32), -- of the address that asked for it
-    tries         smallint NOT NULL DEFAULT 0 CHECK (tries BETWEEN 0 AND 5),
+    tries         smallint NOT NULL DEFAULT 0 CHECK (tries BETWEEN 0 AND 5), -- the wrong ones
     made_at       timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz NOT NULL,
     ended_at      timestamptz,              -- used, or replaced by a newer one
@@ -28,7 +28,25 @@ CREATE TABLE login_code (
 );
 CREATE INDEX login_code_of_phone ON login_code (phone_hash, made_at);
 CREATE INDEX login_code_of_source ON login_code (source_hash, made_at);
+CREATE INDEX login_code_of_operator ON login_code (operator_id, made_at);
 CREATE INDEX login_code_made ON login_code (made_at);
+CREATE INDEX login_code_guessed ON login_code (made_at) WHERE tries > 0;
+
+-- Somebody had the right code, for the number of a customer that a code alone does not open any more.
+CREATE TABLE login_proof (
+    operator_id text COLLATE "C" NOT NULL,
+    proof_hash  bytea NOT NULL CHECK (length(proof_hash) = 32),
+    customer_id text COLLATE "C" NOT NULL,
+    phone_hash  bytea NOT NULL CHECK (length(phone_hash) = 32), -- the customer may have another number by now
+    tries       smallint NOT NULL DEFAULT 0 CHECK (tries BETWEEN 0 AND 3),
+    made_at     timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz NOT NULL,
+    ended_at    timestamptz,
+    PRIMARY KEY (operator_id, proof_hash),
+    FOREIGN KEY (operator_id, customer_id) REFERENCES customer
+);
+CREATE INDEX login_proof_of_customer ON login_proof (operator_id, customer_id, made_at);
+CREATE INDEX login_proof_made ON login_proof (made_at);
 
 -- A browser's cookie holds one token; with it somebody may be logged in at several operators.
 CREATE TABLE browser_login (
@@ -44,6 +62,7 @@ CREATE TABLE browser_login (
 ) WITH (fillfactor = 80);
 CREATE INDEX browser_login_by_token ON browser_login (token_hash);
 CREATE INDEX browser_login_of_customer ON browser_login (operator_id, customer_id);
+CREATE INDEX browser_login_expiry ON browser_login (expires_at);
 
 -- One key for each person, wrapped by the installation's: with it gone, what it sealed is gone everywhere.
 CREATE TABLE person_key (
@@ -103,5 +122,5 @@ CREATE TABLE message (
 CREATE UNIQUE INDEX message_once ON message (operator_id, kind, about);
 CREATE INDEX message_queued ON message (next_at) WHERE state = 'queued';
 
-GRANT SELECT, INSERT, UPDATE ON login_code, browser_login, person_key, real_name, message TO coinslot_app;
-GRANT DELETE ON login_code, browser_login TO coinslot_app;
+GRANT SELECT, INSERT, UPDATE ON login_code, login_proof, browser_login, person_key, real_name, message TO coinslot_app;
+GRANT DELETE ON login_code, login_proof, browser_login TO coinslot_app;

@@ -8,6 +8,7 @@ Invariants: no I/O; a message never repeats a secret or a phone number.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 MAX_NAME = 80
 
@@ -23,6 +24,14 @@ class FieldError(InputError):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+class FieldErrors(InputError):
+    """Several fields of one form are wrong: `errors` holds each, so that all are put right at once."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = tuple(errors)
 
 
 class TakenError(FieldError):

@@ -81,26 +81,31 @@ CREATE TABLE real_name (
     real_name_id   text COLLATE "C" NOT NULL,
     customer_id    text COLLATE "C" NOT NULL,
     state          text COLLATE "C" NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'approved', 'rejected')),
-    name_sealed    bytea NOT NULL,
-    number_sealed  bytea NOT NULL,
-    picture_sealed bytea,                   -- gone once decided: it is kept no longer than it serves
-    number_hash    bytea NOT NULL CHECK (length(number_hash) = 32), -- the same number in another account is seen
+    name_sealed    bytea,                   -- like the number gone once rejected: …
+    number_sealed  bytea,
+    picture_sealed bytea,                   -- … the picture once decided: nothing is kept longer than it serves
+    number_hash    bytea CHECK (length(number_hash) = 32), -- the same number in another account is seen
     submitted_at   timestamptz NOT NULL DEFAULT now(),
     decided_at     timestamptz,
     decided_by     text,
-    reason         text NOT NULL DEFAULT '',
+    reason         text NOT NULL DEFAULT '', -- pending: what the reviewer should know; rejected: what the customer is told
     PRIMARY KEY (operator_id, real_name_id),
     FOREIGN KEY (operator_id, customer_id) REFERENCES customer,
     CHECK ((state = 'pending') = (decided_at IS NULL)),
-    CHECK (state = 'pending' OR picture_sealed IS NULL)
+    CHECK ((state = 'pending') = (picture_sealed IS NOT NULL)),
+    CHECK (CASE WHEN state = 'rejected' THEN num_nonnulls(name_sealed, number_sealed, number_hash) = 0
+                ELSE num_nulls(name_sealed, number_sealed, number_hash) = 0 END)
 );
 CREATE UNIQUE INDEX real_name_in_force ON real_name (operator_id, customer_id) WHERE state <> 'rejected';
 CREATE INDEX real_name_pending ON real_name (operator_id, submitted_at) WHERE state = 'pending';
 CREATE INDEX real_name_by_number ON real_name (operator_id, number_hash);
 
 -- The session is its own outbox: what follows its end (points, the bill's message) is done once, then noted here.
+-- Which end was told, by its settled_at: one that is released, and used all the same, ends a second time.
 ALTER TABLE session ADD COLUMN told_at timestamptz;
-CREATE INDEX session_untold ON session (settled_at) WHERE settled_at IS NOT NULL AND told_at IS NULL;
+-- Those that ended before there were messages are no news.
+UPDATE session SET told_at = settled_at WHERE settled_at IS NOT NULL;
+CREATE INDEX session_untold ON session (settled_at) WHERE settled_at IS NOT NULL AND told_at IS DISTINCT FROM settled_at;
 
 -- What customers are told, on its way. The phone is not copied here: it is read when the message leaves.
 CREATE TABLE message (

@@ -30,6 +30,9 @@ _CHATTY: Final = {
     "asyncpg": logging.ERROR,
     "nats": logging.ERROR,
     "asyncio": logging.WARNING,
+    # It tells of each request by its URL, and providers put numbers there.
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
 }
 
 

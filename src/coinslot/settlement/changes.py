@@ -64,6 +64,8 @@ class ReviewReason(StrEnum):
     """Usage beyond the hold by more than a terminal that keeps its limits can show."""
     NOT_RATED = "not_rated"
     """The charge could not be worked out or posted; nothing was captured."""
+    NOT_TOLD = "not_told"
+    """What follows a session's end could not be done: its points are not posted, its customer is not told."""
 
 
 class Review(Struct, frozen=True, kw_only=True):

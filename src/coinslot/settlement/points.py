@@ -31,6 +31,8 @@ class Purpose(StrEnum):
     """What time alone brings."""
     SEAL = "seal"
     """Chaining what was posted; the sweep's own, it locks no terminal."""
+    TELL = "tell"
+    """What follows a session's end: points, and the message to the customer."""
 
 
 _SENT: Final = ("start", "stop", "ack", "welcome", "ping", "show")

@@ -1,6 +1,6 @@
 # Everything from a clean clone: `make demo`, `make test`, `make bench`. Needs Python 3.11 or later, nothing else.
 .POSIX:
-.PHONY: demo test test-long bench lint format documents lock clean-demo setup
+.PHONY: demo test test-long bench browser lint format documents lock clean-demo setup
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -12,15 +12,19 @@ PYTEST = $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 demo: $(READY)
 	$(PYTHON) -m coinslot.app demo $(ARGS)
 
-test: lint
+test: browser lint
 	$(PYTEST) $(ARGS)
 
 # The repeats that `make test` leaves out: every pass of every crash point, all recordings at every tariff.
-test-long: lint
+test-long: browser lint
 	$(PYTEST) -m "" $(ARGS)
 
 bench: $(READY)
 	$(PYTHON) -m coinslot.app bench $(ARGS)
+
+# Debian's chromium and a Chinese font, installed only where they are missing and only for tests.
+browser:
+	@sh tools/browser
 
 lint: $(READY)
 	$(PYTHON) -m ruff check .
@@ -28,6 +32,7 @@ lint: $(READY)
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m coinslot.wire.generate --check
+	$(PYTHON) -m coinslot.web.translations --check
 
 format: $(READY)
 	$(PYTHON) -m ruff check --fix .
@@ -37,6 +42,7 @@ format: $(READY)
 documents: $(READY)
 	$(PYTHON) -m coinslot.wire.generate
 	$(PYTHON) -m coinslot.sessions.states docs/sessions.md
+	$(PYTHON) -m coinslot.web.translations
 
 # The demo's invented data, and nothing else: it knows where it keeps it.
 clean-demo: $(READY)

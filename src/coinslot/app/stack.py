@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -20,12 +21,18 @@ from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import KEYED, Pool, open_pool
 from coinslot.link.clients import connect
 from coinslot.link.outgoing import Outgoing
+from coinslot.keyring import Keyring
 from coinslot.link.server import LinkServer
 from coinslot.link.sweeper import Sweeper
+from coinslot.people.notices import Notifier
+from coinslot.providers.switch import ByChannel
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
 from coinslot.web.app import build_app
+from coinslot.web.live.board import LiveBoard
 from coinslot.web.services import Services, TerminalDoor
+from coinslot.web.streams import Streams
+from coinslot.web.wall.port import WallPort
 from coinslot.wire.messages import Config
 
 log = logging.getLogger(__name__)
@@ -50,6 +57,15 @@ class StackOptions:
     """What terminals are told in their welcome."""
     door: TerminalDoor | None = None
     """Where claimed terminals are sent; the broker's own listener by default."""
+    keyring: Keyring = field(default_factory=lambda: Keyring(secrets.token_urlsafe(32)))
+    """The installation's; by default one that nobody else has and that is forgotten at the end."""
+    notifier: Notifier | None = None
+    """How customers are told; None: there is no way."""
+    public_url: str = ""
+    """How customers' phones reach the pages; empty: as each request came."""
+    demo: bool = False
+    wall: Callable[[Stack], WallPort] | None = None
+    """Makes the port of the demo's wall, once everything but the web is there."""
 
 
 class Stack:
@@ -80,6 +96,7 @@ class Stack:
         """A NATS client of account APP."""
         self.outgoing: Outgoing
         self.starter: Starter
+        self.streams = Streams()
 
     async def start(self) -> Self:
         """Connect and serve. EngineError, nats.errors.Error, OSError or Problem when a part cannot."""
@@ -143,7 +160,22 @@ class Stack:
         door = options.door or TerminalDoor(
             mqtt_host=access.mqtt_host, mqtt_port=access.mqtt_port, tls=False, ca=None
         )
-        services = Services(pool=self.pool, starter=self.starter, door=door, check_broker=self.check_broker)
+        live = LiveBoard(self.pool, self.client)
+        await live.start()
+        self._at_stop("watchers", live.stop)
+        services = Services(
+            pool=self.pool,
+            starter=self.starter,
+            door=door,
+            check_broker=self.check_broker,
+            keyring=options.keyring,
+            notifier=options.notifier or ByChannel(),
+            live=live,
+            streams=self.streams,
+            public_url=options.public_url,
+            demo=options.demo,
+            wall=None if options.wall is None else options.wall(self),
+        )
         server = HttpServer(build_app(services), options.http_host, options.http_port)
         await server.start()
         self._tasks.append(server.task)

@@ -21,11 +21,15 @@ from coinslot.web.api.customers import customer_routes
 from coinslot.web.api.documents import openapi
 from coinslot.web.api.sessions import session_routes
 from coinslot.web.api.terminals import claim_throttle, terminal_routes
+from coinslot.web.customer.arriving import ARRIVING
+from coinslot.web.customer.using import USING
 from coinslot.web.health import healthz
 from coinslot.web.keys import ApiKeys, key_guard
+from coinslot.web.pages.routes import page_router, problem_page
 from coinslot.web.problems import FieldProblem, Problem, invalid_fields, not_found, unavailable
 from coinslot.web.request import MAX_BODY_BYTES, ApiRequest
 from coinslot.web.services import Services
+from coinslot.web.wall.routes import wall_pages
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +48,10 @@ def build_app(services: Services) -> Litestar:
         request_class=ApiRequest,
         request_max_body_size=MAX_BODY_BYTES,
     )
+    pages = page_router([*ARRIVING, *USING, *(wall_pages() if services.wall is not None else ())])
     return Litestar(
-        [api, healthz],
+        [api, pages, healthz],
+        state=State({"services": services}),
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "throttle": Provide(lambda: throttle, sync_to_thread=False),
@@ -98,6 +104,9 @@ def _field_problem(found: Mapping[str, object]) -> FieldProblem:
 
 def _http_error(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
     if error.status_code == 404:
+        # What no route knows: people get a page, programs their own kind of answer.
+        if _wants_page(_request):
+            return problem_page(_request, not_found())
         return not_found().response()
     reasons = {405: "method_not_allowed", 413: "too_large"}
     details = {413: f"A body may have at most {MAX_BODY_BYTES} bytes."}
@@ -111,6 +120,10 @@ def _http_error(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
         details.get(status, "This request cannot be answered."),
         headers=error.headers or {},
     ).response()
+
+
+def _wants_page(request: AnyRequest) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
 def _conflict(_request: AnyRequest, error: Conflict) -> Response[bytes]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
+from coinslot.keyring import Keyring
+from coinslot.people.notices import Notifier
 from coinslot.settlement.starter import Starter
+from coinslot.web.live.board import LiveBoard
 from coinslot.web.streams import Streams
+from coinslot.web.wall.port import WallPort
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -37,5 +41,15 @@ class Services:
     door: TerminalDoor
     check_broker: BrokerCheck
     """Returns when the broker has answered; OSError or TimeoutError otherwise."""
-    streams: Streams = field(default_factory=Streams)
-    """The live views of this process."""
+    keyring: Keyring
+    notifier: Notifier
+    """Sends login codes at once; what can wait goes through the outbox."""
+    live: LiveBoard
+    """What the terminals say about sessions that somebody watches."""
+    streams: Streams
+    """The open event streams of this process."""
+    public_url: str = ""
+    """How customers' phones reach the pages; empty: as each request came."""
+    demo: bool = False
+    wall: WallPort | None = None
+    """The simulated appliances of a demo; none anywhere else."""

@@ -14,6 +14,7 @@ from coinslot.app.settings import DEMO_SECRET, Settings
 from coinslot.engines.broker import BrokerAccess, EmbeddedBroker, ListenerTls
 from coinslot.engines.engine import Engine, Progress, silent
 from coinslot.engines.postgres import EmbeddedPostgres
+from coinslot.keyring import Keyring
 
 T = TypeVar("T")
 
@@ -112,6 +113,11 @@ def secret_key(settings: Settings) -> str:
             os.link(draft, path)
         draft.unlink()
     return path.read_text(encoding="utf-8")
+
+
+def keyring(settings: Settings) -> Keyring:
+    """One key for each purpose, from the secret in force; what earlier secrets made is still recognised."""
+    return Keyring(secret_key(settings), settings.earlier_secret_keys)
 
 
 def _needed(value: T | None, key: str) -> T:

@@ -17,6 +17,7 @@ from typing import get_type_hints
 import msgspec
 
 from coinslot.app.errors import Problem
+from coinslot.app.settings_check import DEMO_SECRET, SHORTEST_SECRET, WELL_KNOWN_SECRETS, check
 
 PREFIX = "COINSLOT_"
 CONFIG_VARIABLE = "COINSLOT_CONFIG"
@@ -31,26 +32,18 @@ _OTHERS = (
     "COINSLOT_TERMINAL_",
 )
 
-DEMO_SECRET = "demo-secret-known-to-everybody"
-"""What the demo signs with. Refused everywhere else."""
-
-WELL_KNOWN_SECRETS = frozenset(
-    {
-        DEMO_SECRET,
-        "changeme",
-        "change-me",
-        "secret",
-        "password",
-        "admin",
-        "demo",
-        "server",
-        "auth",
-        "sys",
-        "coinslot",
-    }
-)
-SHORTEST_SECRET = 16
-_CHOOSE = "Choose your own, for example with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+__all__ = [
+    "DEMO_SECRET",
+    "SHORTEST_SECRET",
+    "WELL_KNOWN_SECRETS",
+    "LogLevel",
+    "MqttTls",
+    "Role",
+    "Settings",
+    "default_data_dir",
+    "is_secret",
+    "load_settings",
+]
 
 
 class Role(StrEnum):
@@ -75,6 +68,24 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class MqttTls(StrEnum):
+    """How terminals' connections are secured."""
+
+    AUTO = "auto"
+    """TLS if `mqtt_tls_cert` or `mqtt_tls_ca` is set, else none."""
+    OWN = "own"
+    """TLS with a CA and a certificate that this installation makes and renews; for the embedded broker."""
+    PUBLIC = "public"
+    """A broker elsewhere shows a certificate that every system trusts."""
+
+
+class Sms(StrEnum):
+    """Who sends SMS."""
+
+    ALIYUN = "aliyun"
+    """Alibaba Cloud."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set. The key `http_port` is COINSLOT_HTTP_PORT in the environment and
     `http_port` in the file."""
@@ -88,9 +99,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http_port: int = 8080
     """0: any free one."""
     public_url: str | None = None
-    """How customers' phones reach the pages: goes into QR codes and providers' callbacks."""
+    """How customers' phones reach the pages, such as https://wash.example.org: goes into QR codes and providers'
+    callbacks. Kept without the last slash."""
+    http_tls_cert: Path | None = None
+    http_tls_key: Path | None = None
+    """PEM files for HTTP's own TLS; without them HTTP is plain and a proxy in front of it does TLS."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies in front of HTTP, by comma. What X-Forwarded-For, -Proto and -Host say is
+    believed from these and from nobody else."""
+    metrics_token: str | None = None
+    """Who shows it as bearer token may read /metrics; without it only loopback and private addresses may."""
     secret_key: str | None = None
     """Signs sessions and links; at least 16 characters. Without it one is made and kept in data_dir."""
+    earlier_secret_keys: tuple[str, ...] = ()
+    """Secrets that were in force before, by comma: what they signed is still recognised, nothing new is signed."""
     database_url: str | None = None
     """A PostgreSQL elsewhere; without it one is run in data_dir."""
     nats_url: str | None = None
@@ -110,6 +132,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mqtt_tls_cert: Path | None = None
     mqtt_tls_key: Path | None = None
     """PEM files for the embedded broker's MQTT listener."""
+    mqtt_tls: MqttTls = MqttTls.AUTO
+    """How terminals' connections are secured."""
+    mqtt_tls_ca: Path | None = None
+    """PEM file with the CA of that listener, handed to terminals when they are claimed; they then trust it alone."""
+    sms: Sms | None = None
+    """Who sends SMS: with aliyun the four keys below are needed."""
+    aliyun_access_key_id: str | None = None
+    aliyun_access_key_secret: str | None = None
+    aliyun_sign_name: str | None = None
+    """The approved name in front of each SMS."""
+    aliyun_template_code_zh: str | None = None
+    """The approved template (SMS_…) of a login code, with ${code}."""
+    aliyun_template_code_en: str | None = None
+    aliyun_template_bill_zh: str | None = None
+    """The same of a bill, with ${place}, ${amount} and ${session}; without it no bill is sent by SMS."""
+    aliyun_template_bill_en: str | None = None
+    smtp_host: str | None = None
+    """The mail server; with it `smtp_from` is needed. Always encrypted: port 465 at once, others by STARTTLS."""
+    smtp_port: int = 587
+    smtp_user: str | None = None
+    smtp_password: str | None = None
+    smtp_from: str | None = None
+    """The address mail comes from."""
     log_level: LogLevel = LogLevel.INFO
 
     def __repr__(self) -> str:
@@ -135,7 +180,7 @@ def load_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         if chosen is not None:
             values[key], origin[key] = chosen, f"--{key.replace('_', '-')}"
     settings = _build(values, origin)
-    _check(settings)
+    check(settings)
     return settings
 
 
@@ -178,12 +223,23 @@ def _build(values: Mapping[str, object], origin: Mapping[str, str]) -> Settings:
         if key not in hints:
             raise Problem(f"{origin[key]}: there is no setting `{key}`", _nearest(key, hints))
         try:
-            built[key] = msgspec.convert(value, hints[key], strict=False, dec_hook=_decode)
+            built[key] = msgspec.convert(
+                _parts(value, hints[key]), hints[key], strict=False, dec_hook=_decode
+            )
         except msgspec.ValidationError as error:
             raise Problem(
                 f"{origin[key]}: `{key}` cannot be {_shown(key, value)}: {error}", "Correct it."
             ) from error
+    if isinstance(url := built.get("public_url"), str):
+        built["public_url"] = url.removesuffix("/")
     return msgspec.convert(built, Settings, from_attributes=True, dec_hook=_decode)
+
+
+def _parts(value: object, hint: object) -> object:
+    """A list may be written as one text with commas; the environment knows no other way."""
+    if hint == tuple[str, ...] and isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
 
 def _decode(kind: type, value: object) -> object:
@@ -198,7 +254,9 @@ def _shown(key: str, value: object) -> str:
 
 def is_secret(key: str) -> bool:
     """Whether a key's value must never be shown."""
-    return key == "database_url" or key.endswith(("_password", "_seed", "secret_key"))
+    return key == "database_url" or key.endswith(
+        ("_password", "_seed", "_token", "_secret", "secret_key", "secret_keys")
+    )
 
 
 def _nearest(key: str, known: Mapping[str, object]) -> str:
@@ -206,51 +264,3 @@ def _nearest(key: str, known: Mapping[str, object]) -> str:
     return (
         f"Did you mean `{near[0]}`?" if near else "Remove it; the settings are listed in docs/operating.md."
     )
-
-
-def _check(settings: Settings) -> None:
-    for key in ("http_port", "mqtt_port"):
-        port = getattr(settings, key)
-        if port is not None and not 0 <= port <= 65535:
-            raise Problem(
-                f"`{key}` is {port}, which is no port", "Choose one from 1 to 65535, or 0 for any free one."
-            )
-    if (settings.mqtt_tls_cert is None) != (settings.mqtt_tls_key is None):
-        raise Problem("`mqtt_tls_cert` and `mqtt_tls_key` go together", "Set both or neither.")
-    for key in ("mqtt_tls_cert", "mqtt_tls_key"):
-        path = getattr(settings, key)
-        if path is not None and not os.access(path, os.R_OK):
-            raise Problem(f"`{key}`: {path} cannot be read", "Correct the path, or make the file readable.")
-    if settings.nats_url is not None:
-        needed = (
-            "nats_server_password",
-            "nats_auth_password",
-            "nats_sys_password",
-            "nats_issuer_seed",
-            "mqtt_port",
-        )
-        missing = [key for key in needed if getattr(settings, key) is None]
-        if missing:
-            raise Problem(
-                f"`nats_url` is set, but {', '.join(missing)} not", "Set them as the broker knows them."
-            )
-    if not settings.demo:
-        refuse_known_secrets(settings)
-
-
-def refuse_known_secrets(settings: Settings) -> None:
-    """Problem if any secret is one that everybody knows, or too short to be one."""
-    for key in msgspec.structs.asdict(settings):
-        value = getattr(settings, key)
-        if not isinstance(value, str) or not key.endswith(("_password", "secret_key")):
-            continue
-        if value.lower() in WELL_KNOWN_SECRETS:
-            raise Problem(
-                f"`{key}` is a default that everybody knows; it is refused outside the demo",
-                _CHOOSE,
-            )
-        if len(value) < SHORTEST_SECRET:
-            raise Problem(
-                f"`{key}` has fewer than {SHORTEST_SECRET} characters",
-                _CHOOSE,
-            )

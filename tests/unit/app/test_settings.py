@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coinslot.app.errors import Problem
-from coinslot.app.installation import external_broker, secret_key
+from coinslot.app.installation import external_broker, keyring, secret_key
 from coinslot.app.settings import (
     DEMO_SECRET,
     WELL_KNOWN_SECRETS,
@@ -17,6 +17,7 @@ from coinslot.app.settings import (
     default_data_dir,
     load_settings,
 )
+from coinslot.keyring import Keyring, Purpose
 
 NATS = {
     "COINSLOT_NATS_URL": "nats://broker.example:4222",
@@ -157,3 +158,104 @@ def test_a_secret_key_is_made_once_and_kept_to_ourselves(tmp_path: Path) -> None
 def test_the_users_data_folder_follows_xdg() -> None:
     assert default_data_dir({"XDG_DATA_HOME": "/x"}) == Path("/x/coinslot")
     assert default_data_dir({"HOME": "/h"}) == Path("/h/.local/share/coinslot")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://wash.example.org", "https://wash.example.org"),
+        ("https://wash.example.org/", "https://wash.example.org"),
+        ("https://wash.example.org:8443", "https://wash.example.org:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+    ],
+)
+def test_the_public_url_is_scheme_host_and_port(given: str, kept: str) -> None:
+    assert load_settings({"COINSLOT_PUBLIC_URL": given}).public_url == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("wash.example.org", "no web address"),
+        ("ftp://wash.example.org", "no web address"),
+        ("https://", "no web address"),
+        ("https://wash.example.org:99999", "no web address"),
+        ("https://[::1", "no web address"),
+        ("https://wash.example.org/pay", "more than scheme, host and port"),
+        ("https://wash.example.org//", "more than scheme, host and port"),
+        ("https://wash.example.org?x", "more than scheme, host and port"),
+        ("https://wash.example.org?", "more than scheme, host and port"),
+        ("https://wash.example.org#", "more than scheme, host and port"),
+        ("https://wash.exa mple.org", "a character that no address has"),
+        ('https://wash.example.org"', "a character that no address has"),
+        ("http://wash.example.org", "not https"),
+        ("http://192.0.2.1:8080", "not https"),
+        ("http://localhost.example.org", "not https"),
+        ("https://me:hunter2hunter2@wash.example.org", "user or password"),
+        ("gopher://me:hunter2hunter2@wash.example.org", "user or password"),
+    ],
+)
+def test_any_other_public_url_is_refused_with_an_example(given: str, said: str) -> None:
+    with pytest.raises(Problem, match=said) as caught:
+        load_settings({"COINSLOT_PUBLIC_URL": given})
+    assert "https" in caught.value.remedy
+    assert "hunter2" not in str(caught.value)
+
+
+def test_only_the_demo_is_plain_on_a_network() -> None:
+    environment = {"COINSLOT_PUBLIC_URL": "http://192.0.2.1:8080", "COINSLOT_DEMO": "true"}
+    assert load_settings(environment).public_url == "http://192.0.2.1:8080"
+
+
+def test_a_list_is_written_with_commas_or_as_a_list() -> None:
+    wanted = ("10.0.0.0/24", "192.0.2.1")
+    environment = {"COINSLOT_TRUSTED_PROXIES": "10.0.0.0/24, 192.0.2.1,"}
+    assert load_settings(environment).trusted_proxies == wanted
+    for text in ('"10.0.0.0/24,192.0.2.1"', '["10.0.0.0/24", "192.0.2.1"]'):
+        assert load_settings(config(f"trusted_proxies = {text}")).trusted_proxies == wanted
+
+
+@pytest.mark.parametrize("proxy", ["0.0.0.0/0", "::/0", "proxy.example.org", "10.0.0.0/33", "*"])
+def test_a_trusted_proxy_is_an_address_or_a_network_and_not_everybody(proxy: str) -> None:
+    with pytest.raises(Problem, match="`trusted_proxies`") as caught:
+        load_settings({"COINSLOT_TRUSTED_PROXIES": f"192.0.2.1,{proxy}"})
+    assert "prox" in caught.value.remedy
+
+
+@pytest.mark.parametrize("secret", ["changeme", "tr0ub4dor"])
+@pytest.mark.parametrize("key", ["EARLIER_SECRET_KEYS", "METRICS_TOKEN"])
+def test_earlier_secrets_and_tokens_are_judged_like_the_one_in_force(key: str, secret: str) -> None:
+    with pytest.raises(Problem, match=f"`{key.lower()}`") as caught:
+        load_settings({f"COINSLOT_{key}": f"{secret}"})
+    assert "tr0ub4dor" not in str(caught.value)
+
+
+def test_the_keyring_signs_with_the_secret_in_force_and_knows_the_earlier_ones() -> None:
+    before = Keyring("b" * 20).key(Purpose.STICKER)
+    ring = keyring(
+        load_settings(
+            {"COINSLOT_SECRET_KEY": "n" * 20, "COINSLOT_EARLIER_SECRET_KEYS": f"{'b' * 20},{'a' * 20}"}
+        )
+    )
+    assert ring.key(Purpose.STICKER) == Keyring("n" * 20).key(Purpose.STICKER) != before
+    assert before in ring.keys(Purpose.STICKER)
+    assert len(ring.keys(Purpose.STICKER)) == 3
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"COINSLOT_MQTT_TLS": "own"} | NATS, "which has its own certificate"),
+        ({"COINSLOT_MQTT_TLS": "own", "COINSLOT_MQTT_TLS_CA": "/etc/passwd"}, "set too"),
+        ({"COINSLOT_MQTT_TLS": "public"}, "embedded and has no certificate"),
+        ({"COINSLOT_MQTT_TLS_CA": "/etc/passwd"}, "the embedded broker has no certificate"),
+        ({"COINSLOT_MQTT_TLS_CA": "/nowhere.pem"}, "/nowhere.pem cannot be read"),
+        ({"COINSLOT_HTTP_TLS_CERT": "/etc/passwd"}, "`http_tls_cert` and `http_tls_key` go together"),
+        ({"COINSLOT_HTTP_TLS_CERT": "/etc", "COINSLOT_HTTP_TLS_KEY": "/etc"}, "/etc cannot be read"),
+    ],
+)
+def test_tls_that_cannot_be_is_refused(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(Problem, match=said):
+        load_settings(environment)

@@ -9,6 +9,7 @@ from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, ter
 from coinslot.app.operator_history import alarm, readings, review
 from coinslot.app.operator_people import api_key, customer, staff
 from coinslot.app.operator_session import session
+from coinslot.app.operator_stickers import sticker
 from coinslot.app.operator_tariffs import tariff
 from coinslot.fleet.store import create_operator, list_operators
 
@@ -50,6 +51,7 @@ for part in (
     site,
     appliance,
     outlet,
+    sticker,
     terminal,
     claim_code,
     tariff,

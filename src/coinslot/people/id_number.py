@@ -25,7 +25,9 @@ _number = re.compile(r"[0-9]{17}[0-9X]")
 _full_width = str.maketrans("０１２３４５６７８９ＸｘXx", "0123456789XXXX")
 # GB/T 2260's provinces; 81, 82 and 83 are on the residence permits of Hong Kong, Macao and Taiwan.
 _PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+    str(code)
+    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71), (81, 83))
+    for code in range(first, last + 1)
 )
 
 # Whole sentences without figures: they are translated as they stand.

@@ -92,10 +92,8 @@ def clean_picture(raw: bytes) -> bytes:
             opened.load()
             turn = _TURNS.get(_orientation(opened))
             pixels = _on_white(opened)
-        pixels.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-        if turn is not None:
-            pixels = pixels.transpose(turn)
-        return _encoded(pixels)
+            pixels.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        return _encoded(pixels if turn is None else pixels.transpose(turn))
     except _UNREADABLE:
         raise FieldError(FIELD, _DAMAGED) from None
 
@@ -136,7 +134,7 @@ def _orientation(opened: Image.Image) -> int:
 def _on_white(opened: Image.Image) -> Image.Image:
     """Any mode as RGB: 16 bits as 8, transparent parts white."""
     if opened.mode == "RGB" and "transparency" not in opened.info:
-        return opened.copy()
+        return opened
     if opened.mode.startswith("I"):
         # Plain conversion would cut every shade above 255 off to white.
         opened = opened.convert("I").point(lambda shade: shade * (1 / 256)).convert("L")

@@ -128,4 +128,4 @@ CREATE UNIQUE INDEX message_once ON message (operator_id, kind, about);
 CREATE INDEX message_queued ON message (next_at) WHERE state = 'queued';
 
 GRANT SELECT, INSERT, UPDATE ON login_code, login_proof, browser_login, person_key, real_name, message TO coinslot_app;
-GRANT DELETE ON login_code, login_proof, browser_login TO coinslot_app;
+GRANT DELETE ON login_code, login_proof, browser_login, real_name TO coinslot_app;

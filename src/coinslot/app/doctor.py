@@ -11,6 +11,7 @@ import msgspec
 
 from coinslot.app.checks_engines import check_broker, check_database
 from coinslot.app.checks_machine import check_machine
+from coinslot.app.checks_notices import check_notices
 from coinslot.app.demo_home import looked_at
 from coinslot.app.errors import Problem
 from coinslot.app.findings import Finding, State, ok, skipped, wrong
@@ -49,7 +50,7 @@ def diagnose(load: Callable[[], Settings]) -> Sequence[Finding]:
     except EngineError as error:
         return [wrong("engines", error.message, error.remedy)]
     about = "the running demo's" if settings.demo else "complete, no known secret among them"
-    findings = [ok("settings", about), *check_machine(settings)]
+    findings = [ok("settings", about), *check_machine(settings), *check_notices(settings)]
     try:
         running = attached_installation(settings)
         if running is not None:

@@ -24,6 +24,7 @@ from coinslot.app.errors import Problem
 from coinslot.app.garbage import calm
 from coinslot.app.installation import Installation, attached_installation, open_installation
 from coinslot.app.logs import LogFormat, set_up_logs
+from coinslot.app.notifiers import notifier_of
 from coinslot.app.settings import Role, Settings, load_settings
 from coinslot.app.signals import set_on_signals
 from coinslot.app.stack import Stack, StackOptions
@@ -135,7 +136,11 @@ async def _serve(
     stop = asyncio.Event()
     set_on_signals(stop, (signal.SIGTERM, signal.SIGINT))
     options = StackOptions(
-        http_host=settings.http_host, http_port=settings.http_port, door=_door(settings, installation)
+        http_host=settings.http_host,
+        http_port=settings.http_port,
+        door=_door(settings, installation),
+        notifier=notifier_of(settings),
+        public_url=settings.public_url or "",
     )
     stack = Stack(installation.database_url, installation.broker, {settings.role}, options)
     try:

@@ -84,6 +84,8 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
         value = getattr(settings, key)
         if key == "earlier_secret_keys":
             yield from ((key, earlier) for earlier in settings.earlier_secret_keys)
+        elif key == "smtp_password":
+            continue  # of somebody else's choosing
         elif isinstance(value, str) and key.endswith(("_password", "secret_key", "_token")):
             yield key, value
 

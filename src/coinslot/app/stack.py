@@ -19,12 +19,13 @@ from coinslot.app.http import HttpServer
 from coinslot.app.settings import Role
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import KEYED, Pool, open_pool
+from coinslot.keyring import Keyring
 from coinslot.link.clients import connect
 from coinslot.link.outgoing import Outgoing
-from coinslot.keyring import Keyring
 from coinslot.link.server import LinkServer
 from coinslot.link.sweeper import Sweeper
 from coinslot.people.notices import Notifier
+from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
@@ -96,6 +97,8 @@ class Stack:
         """A NATS client of account APP."""
         self.outgoing: Outgoing
         self.starter: Starter
+        self.courier: Courier | None = None
+        """Tells customers of what ended; None without the role `sweep`."""
         self.streams = Streams()
 
     async def start(self) -> Self:
@@ -152,6 +155,9 @@ class Stack:
             self._tasks += link.tasks
         if Role.SWEEP in self._roles:
             self._keep(Sweeper(self.pool, self.books, self.outgoing).run(), "sweep")
+            notifier = self._options.notifier or ByChannel()
+            self.courier = Courier(self.pool, notifier, self._options.public_url)
+            self._keep(self.courier.run(), "courier")
         if Role.WEB in self._roles:
             await self._start_web()
 

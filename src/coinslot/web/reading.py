@@ -10,6 +10,8 @@ from asyncpg.pool import PoolConnectionProxy
 from msgspec import Struct
 
 from coinslot.ledger import accounts
+from coinslot.ledger.events import session_points_key
+from coinslot.ledger.store import balance
 from coinslot.rows import many, one
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import LIVE, State
@@ -132,3 +134,25 @@ async def terminals_of_appliance(
         outlet,
     )
     return [TerminalId(row[0]) for row in found]
+
+
+async def points_of_session(reader: Reader, operator: OperatorId, session: str) -> int | None:
+    """Points that a session has earned its customer; None where there are none, or not yet."""
+    if not is_id(session):
+        return None
+    points: int | None = await reader.fetchval(
+        "SELECT -p.amount_minor FROM ledger_entry e JOIN ledger_posting p USING (operator_id, entry_id)"
+        " WHERE e.operator_id = $1 AND e.key = $2 AND p.currency = $3 AND p.account <> $4",
+        operator,
+        session_points_key(session),
+        accounts.POINTS,
+        accounts.operator_points_issued(),
+    )
+    return points
+
+
+async def points_balance(reader: Reader, operator: OperatorId, customer: str) -> int:
+    """Points that a customer has; 0 for whoever never had any."""
+    if not is_id(customer):
+        return 0
+    return await balance(reader, operator, accounts.customer_points(customer), accounts.POINTS)

@@ -106,7 +106,12 @@ def points(
 
 def session_points(operator: OperatorId, session: str, customer: str, *, granted: int) -> Entry:
     """Points a session has earned, once."""
-    return points(operator, f"session:{session}:points", customer, granted=granted, session=session)
+    return points(operator, session_points_key(session), customer, granted=granted, session=session)
+
+
+def session_points_key(session: str) -> str:
+    """The key of that entry, to find it by."""
+    return f"session:{session}:points"
 
 
 def gift_points(operator: OperatorId, gift: str, customer: str, *, granted: int) -> Entry:

@@ -8,6 +8,8 @@ from coinslot.app.operator_console import actor, emit, emit_one, run_plain
 from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, terminal
 from coinslot.app.operator_history import alarm, readings, review
 from coinslot.app.operator_people import api_key, customer, staff
+from coinslot.app.operator_real_names import real_name
+from coinslot.app.operator_rules import rules
 from coinslot.app.operator_session import session
 from coinslot.app.operator_stickers import sticker
 from coinslot.app.operator_tariffs import tariff
@@ -58,6 +60,8 @@ for part in (
     staff,
     api_key,
     customer,
+    rules,
+    real_name,
     session,
     readings,
     review,

@@ -84,9 +84,12 @@ def problem_of(error: Exception) -> Problem:
     """What is wrong, and what to do about it."""
     match error:
         case MissingError():
-            listing = {"API key": "api-key", "member of staff": "staff", "operator": ""}.get(
-                error.kind, error.kind
-            )
+            listing = {
+                "API key": "api-key",
+                "member of staff": "staff",
+                "real name": "real-name",
+                "operator": "",
+            }.get(error.kind, error.kind)
             command = " ".join(["coinslot operator", *([listing] if listing else []), "list"])
             return Problem(f"There is {error}", f"`{command}` shows what there is.")
         case FieldError() | TariffError():

@@ -20,6 +20,7 @@ from coinslot.people import staff as staff_store
 from coinslot.people.models import Customer, Staff
 from coinslot.people.rules import Role, masked_phone
 from coinslot.settlement.changes import Purse
+from coinslot.settlement.erasure import erase_person
 from coinslot.settlement.topup import pay_in_cash
 
 _STAFF_COLUMNS = ("login", "name", "role", "disabled_at", "staff_id")
@@ -198,6 +199,28 @@ def customer_block(key: str, reason: str, lift: bool, operator: str | None, as_j
         own = desk.operator.operator_id
         found = await customers.find_customer(desk.connection, own, key)
         await change(desk.connection, own, found.customer_id, by=desk.by, reason=reason)
+        return await customers.find_customer(desk.connection, own, found.customer_id)
+
+    emit_one(_masked(run(operator, work)), as_json=as_json)
+
+
+@customer.command("erase", epilog="Example: coinslot operator customer erase cus_… --yes")
+@click.argument("key", metavar="CUSTOMER")
+@click.option("--yes", is_flag=True, help="Do not ask whether this is meant.")
+@options
+def customer_erase(key: str, yes: bool, operator: str | None, as_json: bool) -> None:
+    """Forget a person for good: name, phone, real name, logins. It cannot be undone.
+
+    The books, sessions and bills stay, of a customer without a name. Money that belongs to the customer is to be
+    paid back before, and nothing may be in use or owed.
+    """
+    if not yes:
+        click.confirm("Erase this customer's personal data for good?", abort=True, err=True)
+
+    async def work(desk: Desk) -> Customer:
+        own = desk.operator.operator_id
+        found = await customers.find_customer(desk.connection, own, key)
+        await erase_person(desk.connection, own, found.customer_id, by=desk.by)
         return await customers.find_customer(desk.connection, own, found.customer_id)
 
     emit_one(_masked(run(operator, work)), as_json=as_json)

@@ -45,6 +45,12 @@ def refusal_problem(refused: Refused, currency: str) -> Problem:
                 "The outlet is in use, or what became of its last start is not known yet",
                 "`coinslot operator session list` shows the session; wait for its end, or stop it.",
             )
+        case Refusal.REAL_NAME:
+            return Problem(
+                "The operator wants a real name before the first use, and has approved none of this customer",
+                "`coinslot operator real-name list` shows those that wait; without one, the customer hands it in"
+                " on the appliance's page. `coinslot operator rules set --real-name not-asked` lifts the rule.",
+            )
         case Refusal.ARREARS:
             return Problem(
                 f"The customer owes {amount(refused.arrears_minor)} for earlier use",

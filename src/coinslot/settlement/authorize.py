@@ -128,6 +128,9 @@ def _standing(
         return Refusal.BUSY
     if not terminal.online or terminal.link_began_at is None:
         return Refusal.OFFLINE
+    # Last: nobody is to hand in a card for an appliance that cannot be used anyway.
+    if view.name_missing:
+        return Refusal.REAL_NAME
     return None
 
 

@@ -32,6 +32,10 @@ class MemoryFleet:
     outlets: dict[tuple[OperatorId, TerminalId, int], OutletRow] = field(default_factory=dict)
     customers: dict[tuple[OperatorId, CustomerId], bool] = field(default_factory=dict)
     """Whether each may start anything: False is a blocked one."""
+    asking_names: set[OperatorId] = field(default_factory=set)
+    """Operators that want a real name before the first use."""
+    real_names: set[tuple[OperatorId, CustomerId]] = field(default_factory=set)
+    """Customers whose real name was approved."""
     tariffs: dict[tuple[OperatorId, TariffId], list[str]] = field(default_factory=dict)
     """Versions of each, oldest first, as the JSON of `tariffs.dump_tariff`."""
     revoked: set[TerminalId] = field(default_factory=set)
@@ -66,11 +70,16 @@ class MemoryFleet:
             tariff_body=versions[-1] if versions else "",
             meter_spec=outlet.meter_spec,
             customer_found=customer,
+            name_missing=customer and self._name_missing(request),
         )
         if not versions or not customer:
             return view, None
         currency = tariffs.parse_tariff(versions[-1]).currency
         return view, Purse(request.operator, request.customer, currency)
+
+    def _name_missing(self, request: StartRequest) -> bool:
+        asked = request.operator in self.asking_names
+        return asked and (request.operator, request.customer) not in self.real_names
 
     def _faults(self, request: StartRequest) -> tuple[str, ...]:
         here = (request.operator, request.terminal)

@@ -46,6 +46,8 @@ class Refusal(StrEnum):
     """The terminal is not connected."""
     BUSY = "busy"
     """Somebody is using the outlet, or what became of the last start is not known yet."""
+    REAL_NAME = "real_name"
+    """The operator wants to know who uses its appliances, and has approved no real name of the customer."""
     ARREARS = "arrears"
     """The customer owes for earlier use."""
     NO_BALANCE = "no_balance"
@@ -83,6 +85,8 @@ class StartView(Struct, frozen=True, kw_only=True):
     """Whether a session occupies the outlet, as far as could be seen without waiting: one that was made
     while this one waited for its terminal's lock is found by the database's own rule."""
     customer_found: bool = False
+    name_missing: bool = False
+    """Whether the operator wants a real name before the first use, and has approved none of the customer."""
     earlier: Session | None = None
     """The session the same key made before."""
 

@@ -10,6 +10,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from coinslot import tariffs
+from coinslot.fleet.operator_rules import RealNameRule
 from coinslot.sessions.model import Session
 from coinslot.settlement import rows
 from coinslot.settlement.changes import Batch, Purse
@@ -36,7 +37,8 @@ _VIEWS = f"""
     )
     SELECT {rows.TERMINAL_COLUMNS}, t.now, l.busy,
            o.appliance_id, o.closed, o.tariff_id, v.version, v.body, o.meter_spec, o.timezone,
-           c.customer_id IS NOT NULL AS customer_found, al.faults, e.session_id AS earlier
+           c.customer_id IS NOT NULL AS customer_found, c.asks_name AND n.known IS NULL AS name_missing,
+           al.faults, e.session_id AS earlier
     FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[])
          WITH ORDINALITY AS r(operator_id, customer_id, terminal_id, outlet, request_key, number)
     LEFT JOIN t ON t.terminal_id = r.terminal_id
@@ -57,9 +59,15 @@ _VIEWS = f"""
         WHERE x.operator_id = r.operator_id AND x.tariff_id = o.tariff_id ORDER BY x.version DESC LIMIT 1
     ) v ON true
     LEFT JOIN LATERAL (
-        SELECT x.customer_id FROM customer x
+        SELECT x.customer_id, w.real_name <> '{RealNameRule.NOT_ASKED.value}' AS asks_name
+        FROM customer x JOIN operator w ON w.operator_id = x.operator_id
         WHERE x.operator_id = r.operator_id AND x.customer_id = r.customer_id AND x.blocked_at IS NULL OFFSET 0
     ) c ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS known FROM real_name x
+        WHERE c.asks_name AND x.operator_id = r.operator_id AND x.customer_id = r.customer_id
+          AND x.state <> 'rejected' AND x.state = 'approved' OFFSET 0
+    ) n ON true
     LEFT JOIN LATERAL (
         SELECT x.session_id FROM session x
         WHERE x.operator_id || '' = r.operator_id AND x.request_key = r.request_key OFFSET 0
@@ -133,6 +141,7 @@ def _view(row: asyncpg.Record, earlier: Mapping[SessionId, Session]) -> StartVie
         meter_spec=row["meter_spec"] or "{}",
         busy=bool(row["busy"]),
         customer_found=bool(row["customer_found"]),
+        name_missing=bool(row["name_missing"]),
         earlier=earlier.get(row["earlier"]),
     )
 

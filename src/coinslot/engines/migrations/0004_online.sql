@@ -98,7 +98,7 @@ CREATE TABLE real_name (
 );
 CREATE UNIQUE INDEX real_name_in_force ON real_name (operator_id, customer_id) WHERE state <> 'rejected';
 CREATE INDEX real_name_pending ON real_name (operator_id, submitted_at) WHERE state = 'pending';
-CREATE INDEX real_name_by_number ON real_name (operator_id, number_hash);
+CREATE INDEX real_name_by_number ON real_name (number_hash, operator_id);
 
 -- The session is its own outbox: what follows its end (points, the bill's message) is done once, then noted here.
 -- Which end was told, by its settled_at: one that is released, and used all the same, ends a second time.

@@ -19,6 +19,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     400: "The body is not JSON.",
     401: "No live key of an operator.",
     402: "Not enough money, or arrears.",
+    403: "The operator's rules do not allow it yet.",
     404: "There is none, or it is not your operator's.",
     409: "It stands against what is stored already.",
     413: "The body is larger than any request needs.",

@@ -32,6 +32,12 @@ WORDINGS: Final[dict[Refusal, _Wording]] = {
     Refusal.BUSY: _Wording(
         409, "Busy", "Somebody is using the outlet, or its last start is not settled yet; wait for its end."
     ),
+    Refusal.REAL_NAME: _Wording(
+        403,
+        "Real name wanted",
+        "Your operator wants this customer's real name before the first use, and has approved none; the customer"
+        " hands it in on the appliance's page, and whoever reviews it approves it.",
+    ),
     Refusal.ARREARS: _Wording(
         402, "Arrears", "The customer owes for earlier use; it is to be paid before the next session."
     ),

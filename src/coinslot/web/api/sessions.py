@@ -47,7 +47,7 @@ _Key: TypeAlias = Annotated[
         "the same body gives the same session, as it then stands; with another body it is a conflict. "
         "After a time-out or a 503, send the same request again."
     ),
-    responses=problem_answers(400, 401, 402, 404, 409, 413, 422, 423, 503),
+    responses=problem_answers(400, 401, 402, 403, 404, 409, 413, 422, 423, 503),
 )
 async def start_session(
     request: ApiRequest, data: JSONBody[StartBody], services: _Services, idempotency_key: _Key

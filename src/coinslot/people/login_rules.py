@@ -73,7 +73,7 @@ KEEP: Final = DAY
 LANGUAGES: Final = frozenset({"zh", "en"})
 
 _code = re.compile(r"[0-9]{6}")
-_tail = re.compile(r"[0-9A-Z]{4}")
+_tail = re.compile(r"[0-9]{3}[0-9X]")
 _gaps = re.compile(r"[\s-]")
 
 
@@ -96,7 +96,7 @@ def code_of(text: str) -> str | None:
 
 
 def tail_of(text: str) -> str | None:
-    """The last four characters of an ID number as they were typed, in upper case; None if they are not four."""
+    """The last four characters of an ID number as they were typed, with an upper-case X; None if they cannot be that."""
     tail = _gaps.sub("", unicodedata.normalize("NFKC", text)).upper()
     return tail if _tail.fullmatch(tail) else None
 

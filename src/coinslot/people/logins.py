@@ -123,7 +123,7 @@ async def prove_still_yours(
 ) -> LoggedIn | WrongTail | CodeOver:
     """Open the customer with the last four characters of the ID number on the approved real name.
 
-    At most 3 tries a proof and 5 a day for one customer. What is not four digits or letters is not counted.
+    At most 3 tries a proof and 5 a day for one customer. What cannot be a tail is not counted.
     """
     check_language(language)
     tail = tail_of(id_tail)

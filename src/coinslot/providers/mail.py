@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -15,6 +17,8 @@ from coinslot.providers.texts import subject_of, text_of
 TIMEOUT_S: Final = 5.0
 """Of each exchange with the server; some six are needed for a mail."""
 IMPLICIT_TLS_PORT: Final = 465
+# One plain address: a header takes lists, groups and names as well, and so would send to others.
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}")
 
 
 class MailServer(NamedTuple):
@@ -45,11 +49,9 @@ class SmtpMail:
         """See `people.notices.Notifier`. A cancelled one goes on in its thread, and may still arrive."""
         if to.mail is None:
             raise NotSent("the customer has no mail address", again=False)
-        try:
-            mail = self._mail(to.mail, notice, to)
-        except (ValueError, IndexError):
-            # What the standard library says of an address repeats it.
-            raise NotSent("the customer's mail address cannot be used", again=False) from None
+        if not _ADDRESS.fullmatch(to.mail):
+            raise NotSent("the customer's mail address cannot be used", again=False)
+        mail = self._mail(to.mail, notice, to)
         await asyncio.to_thread(self._hand_over, mail)
         return f"mail {mail['Message-ID']}"
 
@@ -64,10 +66,12 @@ class SmtpMail:
 
     def _hand_over(self, mail: EmailMessage) -> None:
         try:
-            with self._connected() as smtp:
+            with contextlib.closing(self._connected()) as smtp:
                 if self._server.user is not None:
                     smtp.login(self._server.user, self._server.password or "")
                 smtp.send_message(mail)
+                with contextlib.suppress(OSError, smtplib.SMTPException):
+                    smtp.quit()  # the mail is taken, however the server parts from us
         # Each without its cause, which names the recipient or repeats what the server said of one.
         except smtplib.SMTPRecipientsRefused as error:
             again = any(400 <= code < 500 for code, _ in error.recipients.values())

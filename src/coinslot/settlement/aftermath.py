@@ -27,12 +27,18 @@ if TYPE_CHECKING:
     Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 # The terminal is locked, as before every change of a session: settlement changes rows at the place where it found
-# them, and would lose its change of one that moves meanwhile. A terminal that is busy is left to the next round.
+# them, and would lose its change of one that moves meanwhile. A terminal that is busy is left to the next round, and
+# those behind it in the queue are taken in its place. Pinned to look-ups, see settlement/store.py: left to itself the
+# planner read and sorted all sessions there are.
 _LOCK = """
-    SELECT s.operator_id, s.session_id FROM session s
-    JOIN terminal_link t ON t.operator_id = s.operator_id AND t.terminal_id = s.terminal_id
-    WHERE s.settled_at IS NOT NULL AND s.told_at IS DISTINCT FROM s.settled_at
-    ORDER BY s.settled_at LIMIT $1 FOR NO KEY UPDATE OF t SKIP LOCKED
+    SELECT s.operator_id, s.session_id
+    FROM (SELECT operator_id, terminal_id, session_id FROM session
+          WHERE settled_at IS NOT NULL AND told_at IS DISTINCT FROM settled_at
+          ORDER BY settled_at LIMIT 1000) s
+    CROSS JOIN LATERAL (SELECT FROM terminal_link x
+        WHERE x.operator_id = s.operator_id AND x.terminal_id = s.terminal_id
+        FOR NO KEY UPDATE SKIP LOCKED) t
+    LIMIT $1
 """
 # Read only now: what was read while the lock was awaited may be older than the lock.
 _ENDED = """

@@ -9,13 +9,16 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from coinslot.app.http import HttpServer
+from coinslot.app.connections import Connections, raise_file_limit, room
+from coinslot.app.http import HttpOptions, HttpServer
+from coinslot.app.proxies import Trust
 from coinslot.app.settings import Role
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import KEYED, Pool, open_pool
@@ -33,6 +36,7 @@ from coinslot.web.app import build_app
 from coinslot.web.live.board import LiveBoard
 from coinslot.web.services import Services, TerminalDoor
 from coinslot.web.streams import Streams
+from coinslot.web.tracing import Traced
 from coinslot.web.wall.port import WallPort
 from coinslot.wire.messages import Config
 
@@ -52,6 +56,10 @@ class StackOptions:
     http_host: str = "127.0.0.1"
     http_port: int = 0
     """0: any free one."""
+    http_tls: tuple[Path, Path] | None = None
+    """Certificate and key for HTTP, PEM files; None: plain."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Whose X-Forwarded headers are believed."""
     pool_size: int = 12
     """Connections to the database: a batch of starts, one of records and a sweep use one each at a time."""
     config: Config = field(default_factory=Config)
@@ -182,7 +190,17 @@ class Stack:
             demo=options.demo,
             wall=None if options.wall is None else options.wall(self),
         )
-        server = HttpServer(build_app(services), options.http_host, options.http_port)
+        files = raise_file_limit()
+        server = HttpServer(
+            Traced(build_app(services)),
+            HttpOptions(
+                host=options.http_host,
+                port=options.http_port,
+                tls=options.http_tls,
+                trust=Trust(options.trusted_proxies),
+                connections=Connections(most=room(files)),
+            ),
+        )
         await server.start()
         self._tasks.append(server.task)
         self._stopping.push_async_callback(server.stop)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from litestar import Request
 from litestar.background_tasks import BackgroundTask, BackgroundTasks
@@ -29,8 +29,8 @@ STALLED_S: Final = 30.0
 PER_SOURCE: Final = 50
 """A dormitory behind one address watches less at once, and pages fall back on asking."""
 MOST: Final = 4000
-DROP: Final = "coinslot.drop"
-"""The ASGI extension with which our server cuts a connection whose peer takes nothing."""
+CONNECTION: Final = "coinslot.connection"
+"""The ASGI extension in which our server gives the request's connection, as `held`."""
 
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _BEAT: Final = b":\n\n"
@@ -49,6 +49,17 @@ def event(data: bytes, kind: str = "message", id: str | None = None) -> bytes:
         head += b"id: " + id.encode() + b"\n"
     lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     return head + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
+
+
+@runtime_checkable
+class Held(Protocol):
+    """The connection that a request came by."""
+
+    def endless(self) -> None:
+        """The answer is a stream: it may take as long as it will."""
+
+    def cut(self) -> None:
+        """Break the connection off: its peer takes nothing."""
 
 
 class Streams:
@@ -145,6 +156,8 @@ class _EventStream(ASGIResponse):
         client = scope.get("client")
         try:
             with self._streams.open(client[0] if client else ""):
+                if (held := _held(scope)) is not None:
+                    held.endless()
                 await self.start_response(send)
                 stream = _Stream(self._events, self._streams.stopping, scope, receive, send)
                 await stream.run()
@@ -225,13 +238,16 @@ class _Stream:
         return self._send({"type": "http.response.body", "body": chunk, "more_body": more})
 
     def _drop(self) -> None:
-        extensions = self._scope.get("extensions") or {}
-        drop = extensions.get(DROP)
-        if callable(drop):
-            drop()
+        if (held := _held(self._scope)) is not None:
+            held.cut()
 
 
 _FIRST: Final = asyncio.FIRST_COMPLETED
+
+
+def _held(scope: Scope) -> Held | None:
+    held = ((scope.get("extensions") or {}).get(CONNECTION) or {}).get("held")
+    return held if isinstance(held, Held) else None
 
 
 async def _next(events: AsyncIterator[bytes]) -> bytes | None:

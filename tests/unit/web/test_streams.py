@@ -12,7 +12,7 @@ import pytest
 from litestar import Litestar, get
 from litestar.response import Response
 
-from coinslot.app.http import HttpServer
+from coinslot.app.http import HttpOptions, HttpServer
 from coinslot.web import streams as module
 from coinslot.web.problems import Problem
 from coinslot.web.streams import Streams, event, sse
@@ -72,7 +72,7 @@ async def serving(streams: Streams | None = None) -> AsyncIterator[Place]:
         openapi_config=None,
         logging_config=None,
     )
-    server = HttpServer(app, "127.0.0.1", 0)
+    server = HttpServer(app, HttpOptions())
     await server.start()
     try:
         yield Place(server, streams, source)

@@ -144,7 +144,7 @@ async def use_code(
         return WrongCode(CODE_TRIES - found.tries)
     async with connection.transaction():
         await lock_limits(connection)
-        if await wrong_tries_exhausted(connection, operator_id):
+        if await wrong_tries_exhausted(connection, operator_id, found.source_hash):
             return CodeOver()
         found = await _live(connection, operator_id, login_code_id, known)
         if found is None:
@@ -181,6 +181,7 @@ class _Live:
     """A code that may still be tried."""
 
     code_hash: bytes
+    source_hash: bytes
     tries: int
 
 
@@ -191,7 +192,7 @@ async def _live(
     if not storable(login_code_id):
         return None
     row = await connection.fetchrow(
-        "SELECT phone_hash, code_hash, tries FROM login_code WHERE operator_id = $1 AND login_code_id = $2"
+        "SELECT phone_hash, code_hash, source_hash, tries FROM login_code WHERE operator_id = $1 AND login_code_id = $2"
         " AND ended_at IS NULL AND expires_at > clock_timestamp() AND tries < $3",
         operator_id,
         login_code_id,
@@ -199,7 +200,7 @@ async def _live(
     )
     if row is None or not _any_equal(known_phones, row["phone_hash"]):
         return None
-    return _Live(row["code_hash"], row["tries"])
+    return _Live(row["code_hash"], row["source_hash"], row["tries"])
 
 
 def _keys(keyring: Keyring) -> tuple[bytes, ...]:

@@ -19,6 +19,7 @@ from coinslot.people.login_rules import (
     OPERATOR_WRONG,
     PHONE_LIMITS,
     SOURCE_LIMITS,
+    SOURCE_WRONG,
     Limit,
     again_at,
 )
@@ -58,9 +59,12 @@ async def check_room(connection: Connection, asked: Asked) -> datetime:
     return now
 
 
-async def wrong_tries_exhausted(connection: Connection, operator_id: OperatorId) -> bool:
-    """Whether so many wrong codes were tried lately that none is compared any more."""
-    row = await connection.fetchrow(_TRY_ROOM, operator_id)
+async def wrong_tries_exhausted(connection: Connection, operator_id: OperatorId, source_hash: bytes) -> bool:
+    """Whether so many wrong codes were tried lately that none is compared any more.
+
+    `source_hash`: who asked for the code in question.
+    """
+    row = await connection.fetchrow(_TRY_ROOM, operator_id, [source_hash])
     assert row is not None  # as above
     return again_at(_WRONG_LIMITS, row["nth_last"], row["now"]) is not None
 
@@ -84,15 +88,25 @@ def _nth_last_wrong(which: str, limit: Limit) -> str:
 
 
 # Built from constants of this project alone: what somebody sent goes in as a parameter.
-_WRONG_LIMITS = (OPERATOR_WRONG, INSTALLATION_WRONG)
-_WRONG = (_nth_last_wrong("AND operator_id = $1", OPERATOR_WRONG), _nth_last_wrong("", INSTALLATION_WRONG))
+_WRONG_LIMITS = (SOURCE_WRONG, OPERATOR_WRONG, INSTALLATION_WRONG)
+
+
+def _wrong(sources: str) -> tuple[str, ...]:
+    """For each of the limits on wrong tries; `sources` is the parameter with the hashes."""
+    return (
+        _nth_last_wrong(f"AND source_hash = ANY ({sources}::bytea[])", SOURCE_WRONG),
+        _nth_last_wrong("AND operator_id = $1", OPERATOR_WRONG),
+        _nth_last_wrong("", INSTALLATION_WRONG),
+    )
+
+
 _LIMITS = (*PHONE_LIMITS, *SOURCE_LIMITS, *OPERATOR_LIMITS, *INSTALLATION_LIMITS, *_WRONG_LIMITS)
 _ALL = (
     *(_nth_last("WHERE phone_hash = ANY ($2::bytea[])", limit) for limit in PHONE_LIMITS),
     *(_nth_last("WHERE source_hash = ANY ($3::bytea[])", limit) for limit in SOURCE_LIMITS),
     *(_nth_last("WHERE operator_id = $1", limit) for limit in OPERATOR_LIMITS),
     *(_nth_last("", limit) for limit in INSTALLATION_LIMITS),
-    *_WRONG,
+    *_wrong("$3"),
 )
 _ASK_ROOM = f"SELECT clock_timestamp() AS now, ARRAY[{', '.join(_ALL)}] AS nth_last"
-_TRY_ROOM = f"SELECT clock_timestamp() AS now, ARRAY[{', '.join(_WRONG)}] AS nth_last"
+_TRY_ROOM = f"SELECT clock_timestamp() AS now, ARRAY[{', '.join(_wrong('$2'))}] AS nth_last"

@@ -51,6 +51,9 @@ OPERATOR_LIMITS: Final = (Limit(600, HOUR),)
 """An opening day of 600 new customers an hour; each message costs the operator about 0.05 yuan, so 30 yuan."""
 INSTALLATION_LIMITS: Final = (Limit(3000, HOUR),)
 """Five such days at once. What passes this is an attack on the operators' message budgets."""
+SOURCE_WRONG: Final = Limit(20, HOUR)
+"""By who asked for the code. The next two stop guessing that is spread; this one keeps it dear to reach them and
+lock everybody out for it: ten addresses for one operator, fifty for all."""
 OPERATOR_WRONG: Final = Limit(200, HOUR)
 """People mistype about one code in ten: 60 an hour when 600 codes are asked for."""
 INSTALLATION_WRONG: Final = Limit(1000, HOUR)

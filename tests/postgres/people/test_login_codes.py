@@ -234,9 +234,21 @@ async def test_guessing_spread_over_many_numbers_ends_too(
 
 async def test_guesses_at_many_codes_at_once_stop_at_the_limit(door: FrontDoor) -> None:
     await codes_are_there(door, 39, age=10 * MINUTE, tries=5)
-    asked = [await door.ask(f"+86139000000{n:02d}") for n in range(8)]
+    asked = [await door.ask(f"+86139000000{n:02d}", source=f"198.51.100.{n}") for n in range(8)]
     await asyncio.gather(*(door.answer(one, other_code(one.code)) for one in asked for _ in range(4)))
     assert await door.owner.fetchval("SELECT sum(tries) FROM login_code") == 200
+
+
+async def test_guesses_from_one_address_stop_long_before_they_lock_out_the_others(door: FrontDoor) -> None:
+    asked = [await door.ask(f"+86139000000{n:02d}") for n in range(8)]
+    meis = await door.ask(MEI, source="198.51.100.1")
+    await asyncio.gather(*(door.answer(one, other_code(one.code)) for one in asked for _ in range(4)))
+    assert await door.owner.fetchval("SELECT sum(tries) FROM login_code") == 20
+    assert await door.answer(asked[0]) == CodeOver()
+    with pytest.raises(TooManyCodes):
+        await door.ask("+8613900000099")
+    assert isinstance(await door.answer(meis), LoggedIn)
+    assert isinstance(await door.answer(await door.ask(source="198.51.100.2")), LoggedIn)
 
 
 async def test_a_new_secret_neither_ends_codes_nor_clears_limits(door: FrontDoor) -> None:

@@ -38,6 +38,9 @@ class GuardedHttp(HttpToolsProtocol):
         super().__init__(config, state, {})
         self._place = place
         self._bytes = 0
+        """Since the last head was complete."""
+        self._body_bytes = 0
+        """Since the last progress."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The place is ours from now on."""
@@ -54,13 +57,13 @@ class GuardedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """A head has an end, in bytes as in time."""
-        if self._place.phase in (Phase.HEAD, Phase.KEPT):
-            self._bytes += len(data)
-            if self._bytes > MOST_HEAD_BYTES:
-                self._refuse(b"431 Request Header Fields Too Large")
-                return
-        if not self.transport.is_closing():
-            super().data_received(data)
+        if self.transport.is_closing():
+            return
+        self._bytes += len(data)
+        super().data_received(data)
+        # Looked at afterwards: one chunk may hold the whole head and much of a body.
+        if self._place.phase in (Phase.HEAD, Phase.KEPT) and self._bytes > MOST_HEAD_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large")
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -74,7 +77,7 @@ class GuardedHttp(HttpToolsProtocol):
         if len(self.pipeline) >= MOST_PIPELINED:
             self._place.cut()
             return
-        self._bytes = 0
+        self._bytes = self._body_bytes = 0
         if self._place.phase in (Phase.HEAD, Phase.KEPT):
             self._place.enter(Phase.BODY)
         super().on_headers_complete()
@@ -82,9 +85,9 @@ class GuardedHttp(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of its body is here."""
         if self._place.phase is Phase.BODY:
-            self._bytes += len(body)
-            if self._bytes > _PROGRESS_BYTES:
-                self._bytes = 0
+            self._body_bytes += len(body)
+            if self._body_bytes > _PROGRESS_BYTES:
+                self._body_bytes = 0
                 self._place.enter(Phase.BODY)
         super().on_body(body)
 

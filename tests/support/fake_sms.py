@@ -26,7 +26,7 @@ class FakeSms:
     silent: bool = False
     """Takes calls and never answers."""
     taken: list[dict[str, str]] = field(default_factory=list)
-    """The parameters of each call that was signed rightly and taken."""
+    """The parameters of each message that was taken."""
     refused: list[str] = field(default_factory=list)
     """Why calls were not even looked at."""
     url: str = ""
@@ -65,7 +65,7 @@ class FakeSms:
         if wrong:
             self.refused.append(wrong)
             return 400, {"Code": "SignatureDoesNotMatch", "Message": wrong}
-        if self.answer[0] == 200:
+        if self.answer == TAKEN:
             self.taken.append(dict(parse_qsl(query, strict_parsing=True)))
         return self.answer
 

@@ -1,4 +1,8 @@
-"""The server's log: one line for each event, plain or JSON, on standard error. Never personal data."""
+"""The server's log: one line for each event, plain or JSON, on standard error. Never personal data.
+
+Nothing personal is given to the log. Should an error's own text hold it all the same, two nets catch the
+worst: what PostgreSQL tells of rows, and any number long enough to be somebody's phone or identity.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from typing import Final
 import msgspec
 
 from coinslot.app.settings import LogLevel
+from coinslot.web.tracing import request_id
 
 
 class LogFormat(StrEnum):
@@ -25,8 +30,10 @@ class LogFormat(StrEnum):
 
 # PostgreSQL puts the offending row's values there, and rows are about people.
 _VALUES = re.compile(r"^(DETAIL|CONTEXT|HINT):.*$", re.MULTILINE)
+_LONG_NUMBERS: Final = re.compile(r"[0-9]{10,}[0-9Xx]?")
 _CHATTY: Final = {
-    "uvicorn": logging.WARNING,
+    "uvicorn": logging.ERROR,  # every scanner's broken request is a warning to it
+    "httpx": logging.WARNING,  # at INFO it names addresses with all that is in them
     "asyncpg": logging.ERROR,
     "nats": logging.ERROR,
     "asyncio": logging.WARNING,
@@ -47,28 +54,32 @@ def set_up_logs(level: LogLevel, form: LogFormat) -> None:
 
 class _Formatter(logging.Formatter):
     def text(self, record: logging.LogRecord) -> str:
-        """The message and its traceback, without what PostgreSQL tells of rows."""
+        """The message and its traceback, through both nets."""
         text = record.getMessage()
         if record.exc_info:
             text = f"{text}\n{self.formatException(record.exc_info)}"
-        return _VALUES.sub(r"\1: left out", text)
+        return _LONG_NUMBERS.sub("[number]", _VALUES.sub(r"\1: left out", text))
 
 
 class _PlainFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        """Such as `08:15:00.123 WARNING link.server: the broker is gone`."""
+        """Such as `08:15:00.123 WARNING link.server: the broker is gone`; of a request with its id in brackets."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[11:23]
         name = record.name.removeprefix("coinslot.")
-        return f"{at} {record.levelname} {name}: {self.text(record)}"
+        request = request_id()
+        of_request = "" if request is None else f" [{request}]"
+        return f"{at} {record.levelname} {name}{of_request}: {self.text(record)}"
 
 
 class _JsonFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        """One JSON object: at, level, logger, text."""
+        """One JSON object: at, level, logger, text; of a request with its id as request."""
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "text": self.text(record),
         }
+        if (request := request_id()) is not None:
+            line["request"] = request
         return msgspec.json.encode(line).decode()

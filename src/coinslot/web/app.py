@@ -29,6 +29,7 @@ from coinslot.web.pages.routes import page_router, problem_page
 from coinslot.web.problems import FieldProblem, Problem, invalid_fields, not_found, unavailable
 from coinslot.web.request import MAX_BODY_BYTES, ApiRequest
 from coinslot.web.services import Services
+from coinslot.web.tracing import route_of
 from coinslot.web.wall.routes import wall_pages
 
 log = logging.getLogger(__name__)
@@ -150,5 +151,5 @@ def _no_database(_request: AnyRequest, error: Exception) -> Response[bytes]:
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
-    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    log.error("%s %s failed", request.method, route_of(request.scope), exc_info=error)
     return Problem(500, "unexpected", "An error of ours", "It has been logged.").response()

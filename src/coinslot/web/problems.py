@@ -9,6 +9,8 @@ import msgspec
 from litestar.response import Response
 from msgspec import Meta, Struct
 
+from coinslot.web.tracing import request_id
+
 MEDIA_TYPE: Final = "application/problem+json"
 _TYPE_PREFIX: Final = "urn:coinslot:problem:"
 
@@ -32,6 +34,8 @@ class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     needed_minor: int | None = None
     balance_minor: int | None = None
     arrears_minor: int | None = None
+    request_id: Annotated[str | None, Meta(examples=["5f2b9c0e7d1a4c38"])] = None
+    """Name it when you ask about this answer: the log has it too."""
 
 
 class Problem(Exception):
@@ -73,7 +77,7 @@ class Problem(Exception):
     def response(self) -> Response[bytes]:
         """The answer."""
         return Response(
-            msgspec.json.encode(self.details),
+            msgspec.json.encode(msgspec.structs.replace(self.details, request_id=request_id())),
             status_code=self.details.status,
             media_type=MEDIA_TYPE,
             headers=self.headers,

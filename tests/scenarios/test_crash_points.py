@@ -46,9 +46,12 @@ NOT_ON_A_SESSIONS_WAY = {
     ("link/telemetry.py", "execute"),  # readings: not durable by design
     ("link/sweeper.py", "execute"),  # an empty partition for next month
     ("settlement/reconcile.py", "transaction"),  # a snapshot to read
+    ("settlement/erasure.py", "transaction"),  # a person is forgotten, who has no session under way
+    ("settlement/messages.py", "execute"),  # what became of a message: another look finds it due again
 }
 PASSES_POINTS = {
     ("settlement/store.py", "transaction"),
+    ("settlement/aftermath.py", "transaction"),
     ("link/sweeper.py", "transaction"),
     ("link/outgoing.py", "publish"),
 }
@@ -57,6 +60,7 @@ ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/saving.py", "execute"),
     ("settlement/store.py", "execute"),
     ("settlement/start_views.py", "execute"),
+    ("settlement/aftermath.py", "execute"),
 }
 NOT_TO_TERMINALS = {
     ("link/nodes.py", "publish"),  # questions to the broker's nodes

@@ -36,7 +36,7 @@ from coinslot.terminal.journal import FileJournal
 from coinslot.terminal.mqtt import Account, MqttConnection
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.simulated import Model, settings_for, simulate
-from coinslot.web.reading import find_session
+from coinslot.web.reading import find_session, points_balance, points_of_session
 from coinslot.wire import codec
 from coinslot.wire.ids import CustomerId, OperatorId, SessionId
 from coinslot.wire.messages import Start
@@ -45,6 +45,8 @@ from tests.support.kept import KeptServer, a_moment, becomes, engines_environmen
 from tests.support.quick import QuickClock
 
 BALANCE_MINOR = 20_00
+POINTS_PER_MAJOR = 1_000
+"""Enough points that a session for a few fen earns some."""
 WATER_UL = 250_000
 """Enough to cost something: a session for nothing would prove little."""
 
@@ -90,6 +92,8 @@ CRASHES: list[Crash] = [
     *_both("commit.sweep", Way.SILENT, pace=20),
     *_both("commit.sweep", Way.LOST, pace=1),
     *_both("commit.seal", Way.KEY),
+    *_both("commit.tell", Way.KEY),
+    *_both("commit.tell", Way.SILENT, pace=20),
     Crash("send.start.before", Way.KEY, pace=1),
     Crash("send.start.after", Way.KEY),
     *_both("send.start", Way.LOST, nth=2, pace=1),
@@ -145,6 +149,7 @@ async def make_scene(pool: Pool) -> Scene:
             connection, own, names=["Lin"], currency="CNY", amount_minor=BALANCE_MINOR
         )
         _, key = await create_api_key(connection, own, name="till", by="test")
+        await connection.execute("UPDATE operator SET points_per_major = $1", POINTS_PER_MAJOR)
     return Scene(pool, own, key, customers[0], fleet[0])
 
 
@@ -206,7 +211,7 @@ class Life:
             "SELECT EXISTS (SELECT FROM review r WHERE (r.operator_id, r.session_id) = (s.operator_id, s.session_id)"
             " OR r.seq IS NOT NULL)"
             if way is Way.ASIDE
-            else "SELECT settled_at IS NOT NULL"
+            else "SELECT s.told_at IS NOT DISTINCT FROM s.settled_at AND s.settled_at IS NOT NULL"
         )
         await self._until(lambda: False, session, over)
         if self._crash.point:
@@ -335,6 +340,19 @@ async def _violations_of_books(crash: Crash, scene: Scene, life: Life, session: 
         violations.append(f"{life.openings} openings, and the session is {found.state.value}")
     if crash.way is Way.SILENT and found.state.value != "released":
         violations.append(f"never started, and {found.state.value}")
+    return [*violations, *await _violations_of_telling(scene, session, captured)]
+
+
+async def _violations_of_telling(scene: Scene, session: SessionId, captured: int) -> list[str]:
+    wanted = captured * POINTS_PER_MAJOR // 100
+    earned = await points_of_session(scene.pool, scene.operator, session) or 0
+    balance = await points_balance(scene.pool, scene.operator, scene.customer)
+    told = await scene.pool.fetchval("SELECT count(*) FROM message")
+    violations = []
+    if (earned, balance) != (wanted, wanted):
+        violations.append(f"{captured} captured earned {earned} points, {balance} in all, and not {wanted}")
+    if told != bool(captured):
+        violations.append(f"{captured} captured made {told} messages")
     return violations
 
 

@@ -174,8 +174,9 @@ class Stack:
         door = options.door or TerminalDoor(
             mqtt_host=access.mqtt_host, mqtt_port=access.mqtt_port, tls=False, ca=None
         )
-        live = LiveBoard(self.pool, self.client)
+        live = LiveBoard(self.pool, self.client, options.config)
         await live.start()
+        self._tasks.append(live.task)
         self._at_stop("watchers", live.stop)
         services = Services(
             pool=self.pool,

@@ -66,6 +66,8 @@ class ReviewReason(StrEnum):
     """The charge could not be worked out or posted; nothing was captured."""
     NOT_TOLD = "not_told"
     """What follows a session's end could not be done: its points are not posted, its customer is not told."""
+    REPORTED = "reported"
+    """Its customer says that something is wrong with the bill; what, is in the detail."""
 
 
 class Review(Struct, frozen=True, kw_only=True):

@@ -4,4 +4,21 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-USING: list[ControllerRouterHandler] = []
+from coinslot.web.customer import bill, history, live, me, report
+
+USING: list[ControllerRouterHandler] = [
+    live.live_page,
+    live.live_state,
+    live.live_events,
+    live.stop_again,
+    live.stop_session,
+    bill.bill_page,
+    report.report_page,
+    report.report,
+    history.history_page,
+    history.use_again,
+    me.me_page,
+    me.me_again,
+    me.set_language,
+    me.log_out,
+]

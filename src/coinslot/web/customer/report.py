@@ -1,0 +1,121 @@
+"""“Something is wrong with this bill”: said once, kept for a person who looks."""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+from typing import Final
+
+from litestar import get, post
+from litestar.params import FromPath
+from litestar.response import Response
+
+from coinslot.settlement.reports import report_bill
+from coinslot.web import reading
+from coinslot.web.customer.bill_text import reported_at
+from coinslot.web.customer.own import Own, find_own
+from coinslot.web.pages.languages import marked
+from coinslot.web.pages.page import Page
+from coinslot.web.pages.routes import PageOf, unknown_page
+
+MOST_WORDS: Final = 500
+"""Characters; whoever has more to say calls."""
+
+
+class Complaint(StrEnum):
+    """What can be wrong."""
+
+    AMOUNT = "amount"
+    """Charged too much."""
+    NO_WATER = "no_water"
+    """Little or nothing came."""
+    NOT_STOPPED = "not_stopped"
+    """It ran on."""
+    QUALITY = "quality"
+    """Taste, smell, temperature."""
+    OTHER = "other"
+    """Anything else."""
+
+
+_WORDS: Final = {
+    Complaint.AMOUNT: marked("The amount is wrong"),
+    Complaint.NO_WATER: marked("Little or nothing came out"),
+    Complaint.NOT_STOPPED: marked("It did not stop when I pressed"),
+    Complaint.QUALITY: marked("The water was not right: taste, smell, temperature"),
+    Complaint.OTHER: marked("Something else"),
+}
+
+
+@get("/s/{session_id:str}/report")
+async def report_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
+    """The form; once it was sent, what became of it."""
+    own = await find_own(page, session_id)
+    if own is None:
+        return unknown_page(page)
+    if own.session.live:
+        return page.go(f"/s/{own.session.id}")
+    notes = await reading.list_reviews(page.services.pool, own.session.operator, own.session.id)
+    if reported_at(notes) is not None:
+        return page.show(
+            "use/reported.html",
+            styles=("base.css", "live.css"),
+            own=own,
+            help_phone=own.place.help_phone,
+            about=own.session.id,
+        )
+    return _form(page, own)
+
+
+@post("/s/{session_id:str}/report")
+async def report(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
+    """Take it, once for a session; what was sent before stays."""
+    own = await find_own(page, session_id)
+    if own is None:
+        return unknown_page(page)
+    form = await page.form()
+    if own.session.live:
+        return page.go(f"/s/{own.session.id}")
+    words = _plain(form.text("words"))
+    reason = form.text("reason")
+    if reason not in set(Complaint):
+        return _form(page, own, words=words, reason_wrong=page.say("Choose what is wrong."))
+    if len(words) > MOST_WORDS:
+        wrong = page.say(
+            "At most %(most)s characters, this is %(count)s. Please shorten it, or call.",
+            most=MOST_WORDS,
+            count=len(words),
+        )
+        return _form(page, own, words=words, reason=reason, words_wrong=wrong)
+    if reason == Complaint.OTHER and not words:
+        wrong = page.say("Please say in a few words what is wrong.")
+        return _form(page, own, reason=reason, words_wrong=wrong)
+    async with page.services.pool.acquire() as connection:
+        await report_bill(connection, own.session, f"{reason}: {words}" if words else reason)
+    return page.go(f"/s/{own.session.id}/report")
+
+
+def _form(
+    page: Page, own: Own, *, words: str = "", reason: str = "", reason_wrong: str = "", words_wrong: str = ""
+) -> Response[bytes]:
+    return page.show(
+        "use/report.html",
+        status=422 if reason_wrong or words_wrong else 200,
+        styles=("base.css", "live.css"),
+        own=own,
+        choices=[(each.value, page.say(text)) for each, text in _WORDS.items()],
+        chosen=reason,
+        words=words,
+        reason_wrong=reason_wrong,
+        words_wrong=words_wrong,
+        most=MOST_WORDS,
+        help_phone=own.place.help_phone,
+        about=own.session.id,
+    )
+
+
+def _plain(text: str) -> str:
+    """Without what no database holds and no reader sees; lines stay lines."""
+    kept = (
+        sign for sign in text.replace("\r\n", "\n") if sign == "\n" or unicodedata.category(sign)[0] != "C"
+    )
+    return unicodedata.normalize("NFC", "".join(kept)).strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -14,8 +14,10 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import LIVE, State
 from coinslot.web import reading
 from coinslot.web.pages.page import Page
-from coinslot.web.reading import Reader
 from coinslot.wire.ids import OperatorId, SessionId, is_id
+
+if TYPE_CHECKING:
+    from coinslot.web.reading import Reader
 
 PER_PAGE: Final = 20
 

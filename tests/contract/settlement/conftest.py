@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from coinslot.engines.connect import Pool
+from coinslot.fleet.operator_rules import RealNameRule, set_rules
 from coinslot.ledger.accounts import customer_principal
 from coinslot.ledger.events import cash_topup
 from coinslot.settlement.memory import MemoryBooks
@@ -39,6 +40,28 @@ class Stand:
         if isinstance(self.books, MemoryBooks):
             return self.books.ledger.balance(self.desk.operator, customer_principal(customer), "CNY")
         return await self.desk.principal(customer)
+
+    async def asks_names(self) -> None:
+        """The operator wants a real name before the first use."""
+        if isinstance(self.books, MemoryBooks):
+            self.books.fleet.asking_names.add(self.desk.operator)
+            return
+        async with self.desk.pool.acquire() as connection:
+            rule = RealNameRule.BEFORE_FIRST_USE
+            await set_rules(connection, self.desk.operator, real_name=rule, by="test")
+
+    async def knows(self, customer: CustomerId) -> None:
+        """The customer's real name was approved."""
+        if isinstance(self.books, MemoryBooks):
+            self.books.fleet.real_names.add((self.desk.operator, customer))
+            return
+        await self.desk.pool.execute(
+            "INSERT INTO real_name (operator_id, real_name_id, customer_id, state, name_sealed, number_sealed,"
+            " number_hash, decided_at) VALUES ($1, 'rnm_' || $2, $2, 'approved', 'x', 'x', $3, now())",
+            self.desk.operator,
+            customer,
+            bytes(32),
+        )
 
 
 @pytest.fixture(params=["postgres", "memory"])

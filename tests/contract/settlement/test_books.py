@@ -253,3 +253,13 @@ async def test_an_alarm_stands_as_its_last_word_says(
     answer = await stand.desk.start(stand.lin, stand.shower)
     assert isinstance(answer, Refused) is stands
     assert isinstance(await stand.desk.start(stand.mei, stand.shower, outlet=1, key="k2"), Session)
+
+
+async def test_a_real_name_is_wanted_where_the_operator_asks_for_one(stand: Stand) -> None:
+    await stand.asks_names()
+    assert await stand.desk.start(stand.lin, stand.shower) == Refused(reason=Refusal.REAL_NAME)
+    assert await stand.principal(stand.lin) == CASH_MINOR
+    await stand.knows(stand.lin)
+    await stand.desk.begun(stand.lin, stand.shower)
+    mei = await stand.desk.start(stand.mei, stand.other, key="k2")
+    assert mei == Refused(reason=Refusal.REAL_NAME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 _EVERY_S: Final = 1.0
 _TOLD_AT_MOST: Final = 100
 _AT_ONCE: Final = 8
-_ROUNDS: Final = 20  # then the other of the two has its turn, however much there is of one
+_ROUNDS: Final = 20  # then the connection goes back to the pool, however much there is
 _SEND_S: Final = 20.0
 """Well within the first pause of 30 s, after which the message would be taken again."""
 _FINISH_S: Final = 0.8
@@ -35,45 +36,56 @@ class Courier:
         self._pool = pool
         self._notifier = notifier
         self._public_url = public_url
-        self._nudged = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._queued = asyncio.Event()
 
     def nudge(self) -> None:
         """Look now: a session has just ended, or a message was queued."""
-        self._nudged.set()
+        self._ended.set()
+        self._queued.set()
 
     async def run(self) -> None:
-        """Carry for ever: at once when nudged, and every second."""
-        while True:
-            self._nudged.clear()
-            try:
-                await self.once()
-            except UNANSWERED as error:
-                log.warning("the courier could not reach the database: %s", error)
-            try:
-                await asyncio.wait_for(self._nudged.wait(), _EVERY_S)
-            except TimeoutError:
-                continue
+        """Carry for ever: at once when nudged, and every second. A provider that is slow holds up no points."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._keep_on(self.tell, self._ended))
+            both.create_task(self._keep_on(self.send, self._queued))
 
     async def once(self) -> None:
-        """What is due now. What is left over, when there is very much, is seen to at once afterwards."""
-        left = [await self._tell(), await self._send()]
-        if any(left):
-            self.nudge()
+        """What is due now: first what ended, then the messages."""
+        await self.tell()
+        await self.send()
 
-    async def _tell(self) -> bool:
+    async def tell(self) -> None:
+        """See to what follows the sessions that have ended."""
         async with self._pool.acquire() as connection:
             for _ in range(_ROUNDS):
-                if await tell_ended(connection, _TOLD_AT_MOST) < _TOLD_AT_MOST:
-                    return False
-        return True
+                told = await tell_ended(connection, _TOLD_AT_MOST)
+                if told:
+                    self._queued.set()
+                if told < _TOLD_AT_MOST:
+                    return
+        self._ended.set()
 
-    async def _send(self) -> bool:
+    async def send(self) -> None:
+        """Hand over the messages that are due."""
         for _ in range(_ROUNDS):
             due = await take(self._pool, _AT_ONCE)
             if not due:
-                return False
+                return
             await self._deliver_all(due)
-        return True
+        self._queued.set()
+
+    async def _keep_on(self, work: Callable[[], Awaitable[None]], wake: asyncio.Event) -> None:
+        while True:
+            wake.clear()
+            try:
+                await work()
+            except UNANSWERED as error:
+                log.warning("the courier could not reach the database: %s", error)
+            try:
+                await asyncio.wait_for(wake.wait(), _EVERY_S)
+            except TimeoutError:
+                continue
 
     async def _deliver_all(self, due: list[Due]) -> None:
         sending = [asyncio.create_task(self._deliver(each)) for each in due]

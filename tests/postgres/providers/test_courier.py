@@ -245,7 +245,7 @@ async def test_a_courier_that_dies_between_taking_and_sending_leaves_it_to_the_n
     desk: Desk, session: SessionId
 ) -> None:
     slip = Slip()
-    await Courier(desk.pool, ByChannel())._tell()
+    await Courier(desk.pool, ByChannel()).tell()
     assert len(await take(desk.pool, 8)) == 1  # and dies
     await Courier(desk.pool, slip).once()
     assert slip.sent == []
@@ -259,7 +259,7 @@ async def test_a_message_whose_every_outcome_was_lost_does_not_go_on_for_ever(
     desk: Desk, session: SessionId
 ) -> None:
     slip = Slip()
-    await Courier(desk.pool, slip)._tell()
+    await Courier(desk.pool, slip).tell()
     for _ in range(TRIES):
         await take(desk.pool, 8)
         await comes_due(desk)
@@ -281,6 +281,21 @@ async def test_it_runs_until_cancelled_and_a_nudge_wakes_it(
         courier.nudge()
         await until_sent(slip, 2)
     assert task.cancelled()
+
+
+async def test_a_provider_that_hangs_holds_up_no_points(
+    desk: Desk, lin: CustomerId, session: SessionId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coinslot.providers.courier._EVERY_S", 0.05)
+    monkeypatch.setattr("coinslot.providers.courier._FINISH_S", 0.05)
+    slip = Slip()
+    slip.goes_on.clear()
+    async with asyncio.timeout(10), running(Courier(desk.pool, slip)):
+        await slip.asked.wait()
+        await used(desk, lin, "k2")
+        while await desk.pool.fetchval("SELECT EXISTS (SELECT FROM session WHERE told_at IS NULL)"):
+            pass
+    assert slip.sent == []
 
 
 async def test_a_courier_that_is_told_to_stop_notes_what_is_under_way(desk: Desk, session: SessionId) -> None:

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from coinslot.web.metrics import FORWARDED
 from coinslot.web.tracing import REQUEST_ID
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class BehindProxies:
             return
         if client[0] not in self._trust:
             self._warn(client[0], headers)
+            scope["extensions"] = {**(scope.get("extensions") or {}), FORWARDED: {}}
             return
         chain = _texts(headers, b"x-forwarded-for")
         scope["client"] = (customer(chain, client[0], self._trust), 0)
@@ -83,11 +85,14 @@ class BehindProxies:
                 (b"host", host.encode()),
             ]
         if request_id := _last(headers, b"x-request-id"):
-            scope["extensions"] = {**(scope["extensions"] or {}), REQUEST_ID: {"told": request_id}}
+            scope["extensions"] = {**(scope.get("extensions") or {}), REQUEST_ID: {"told": request_id}}
 
     def _warn(self, peer: str, headers: Headers) -> None:
         """A proxy that is not named makes all customers one, who then share one customer's limits."""
-        if self._warned or not ip_address(peer).is_private or not _texts(headers, b"x-forwarded-for"):
+        address = _address(peer)
+        if self._warned or address is None or not ip_address(address).is_private:
+            return
+        if not _texts(headers, b"x-forwarded-for"):
             return
         self._warned = True
         log.warning(

@@ -22,7 +22,7 @@ from rich.console import Console
 from coinslot import __version__
 from coinslot.app.errors import Problem
 from coinslot.app.garbage import calm
-from coinslot.app.installation import Installation, attached_installation, open_installation
+from coinslot.app.installation import Installation, attached_installation, keyring, open_installation
 from coinslot.app.logs import LogFormat, set_up_logs
 from coinslot.app.notifiers import notifier_of
 from coinslot.app.settings import Role, Settings, load_settings
@@ -141,6 +141,10 @@ async def _serve(
         door=_door(settings, installation),
         notifier=notifier_of(settings),
         public_url=settings.public_url or "",
+        keyring=keyring(settings),
+        http_tls=_http_tls(settings),
+        trusted_proxies=settings.trusted_proxies,
+        metrics_token=settings.metrics_token,
     )
     stack = Stack(installation.database_url, installation.broker, {settings.role}, options)
     try:
@@ -218,6 +222,11 @@ def _door(settings: Settings, installation: Installation) -> TerminalDoor:
         tls=cert is not None,
         ca=None,
     )
+
+
+def _http_tls(settings: Settings) -> tuple[Path, Path] | None:
+    cert, key = settings.http_tls_cert, settings.http_tls_key
+    return None if cert is None or key is None else (cert, key)
 
 
 @contextlib.contextmanager

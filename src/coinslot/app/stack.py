@@ -34,6 +34,7 @@ from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
 from coinslot.web.app import build_app
 from coinslot.web.live.board import LiveBoard
+from coinslot.web.metrics import Metrics, Sources
 from coinslot.web.services import Services, TerminalDoor
 from coinslot.web.streams import Streams
 from coinslot.web.tracing import Traced
@@ -60,6 +61,8 @@ class StackOptions:
     """Certificate and key for HTTP, PEM files; None: plain."""
     trusted_proxies: tuple[str, ...] = ()
     """Whose X-Forwarded headers are believed."""
+    metrics_token: str | None = None
+    """Who shows it may read /metrics; None: private addresses may."""
     pool_size: int = 12
     """Connections to the database: a batch of starts, one of records and a sweep use one each at a time."""
     config: Config = field(default_factory=Config)
@@ -108,6 +111,7 @@ class Stack:
         self.courier: Courier | None = None
         """Tells customers of what ended; None without the role `sweep`."""
         self.streams = Streams()
+        self._link: LinkServer | None = None
 
     async def start(self) -> Self:
         """Connect and serve. EngineError, nats.errors.Error, OSError or Problem when a part cannot."""
@@ -157,7 +161,7 @@ class Stack:
         self.starter = Starter(self.books, self.outgoing.send_all)
         self._at_stop("starts", self.starter.close)
         if Role.LINK in self._roles:
-            link = LinkServer(self.pool, access, self._options.config)
+            self._link = link = LinkServer(self.pool, access, self._options.config)
             await link.start()
             self._at_stop("link", link.stop)
             self._tasks += link.tasks
@@ -191,15 +195,29 @@ class Stack:
             demo=options.demo,
             wall=None if options.wall is None else options.wall(self),
         )
-        files = raise_file_limit()
+        connections = Connections(most=room(raise_file_limit()))
+        metrics = Metrics(
+            self.pool,
+            Sources(
+                streams=self.streams,
+                starts=self.starter,
+                link=None if self._link is None else self._link.inbox,
+                connections=lambda: (connections.count, connections.cut_for_room),
+            ),
+            options.metrics_token,
+        )
         server = HttpServer(
-            Traced(build_app(services)),
+            Traced(
+                build_app(services, metrics),
+                metrics.observe,
+                https_only=options.public_url.startswith("https:"),
+            ),
             HttpOptions(
                 host=options.http_host,
                 port=options.http_port,
                 tls=options.http_tls,
                 trust=Trust(options.trusted_proxies),
-                connections=Connections(most=room(files)),
+                connections=connections,
             ),
         )
         await server.start()

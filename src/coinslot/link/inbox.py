@@ -71,6 +71,10 @@ class Inbox:
             self._apply, at_most=AT_MOST, key=lambda word: word.terminal, most_of_one=_MOST_WAITING
         )
         self._subscriptions: list[Subscription] = []
+        self.received = 0
+        """Messages from terminals, of any kind."""
+        self.sizes = self._batcher.sizes
+        """How many transactions applied each number of them."""
         self._wishes: dict[TerminalId, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -91,6 +95,7 @@ class Inbox:
             task.cancel()
 
     async def _on_message(self, message: Msg) -> None:
+        self.received += 1
         try:
             terminal, _ = parse_subject(message.subject)
         except ValueError as error:

@@ -70,7 +70,7 @@ class LinkServer:
             on_return=self._broker_is_back,
         )
         outgoing = Outgoing(self._client)
-        self._inbox = Inbox(
+        self.inbox = Inbox(
             self._client,
             PostgresBooks(self._pool),
             outgoing,
@@ -78,7 +78,7 @@ class LinkServer:
             on_readings=self._telemetry.take,
             on_wish=self._refuse_wish,
         )
-        await self._inbox.start()
+        await self.inbox.start()
         await self._client.flush()
         await self._auth.flush()
         self._returned.set()
@@ -92,7 +92,7 @@ class LinkServer:
     async def stop(self) -> None:
         """Take nothing new, finish what was taken, write what is kept, leave."""
         await end(self.tasks)
-        await self._inbox.stop()
+        await self.inbox.stop()
         try:
             await asyncio.wait_for(self._telemetry.flush(), _FLUSH_S)
         except UNANSWERED as error:

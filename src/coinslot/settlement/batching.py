@@ -59,6 +59,8 @@ class Batcher(Generic[T, R]):
         self._busy: set[Hashable] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.sizes: Counter[int] = Counter()
+        """How many batches of each size there were."""
 
     def put(self, item: T) -> asyncio.Future[R]:
         """Queue an item; its result comes with its batch. Closed after `close`; Full."""
@@ -99,6 +101,8 @@ class Batcher(Generic[T, R]):
             free = waiting.key not in self._busy and len(batch) < self._at_most
             (batch if free else left).append(waiting)
         self._waiting = left
+        if batch:
+            self.sizes[len(batch)] += 1
         self._busy.update(waiting.key for waiting in batch)
         self._waiting_of -= Counter(waiting.key for waiting in batch)
         return batch

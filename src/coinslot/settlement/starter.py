@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
@@ -11,7 +12,7 @@ from coinslot.settlement.authorize import authorize
 from coinslot.settlement.batching import Batcher
 from coinslot.settlement.changes import Batch
 from coinslot.settlement.ports import UNDECIDABLE, Books, Conflict
-from coinslot.settlement.requests import StartAnswer, StartRequest
+from coinslot.settlement.requests import Refused, StartAnswer, StartRequest
 from coinslot.settlement.stop import stop
 from coinslot.wire.ids import OperatorId, SessionId
 
@@ -33,6 +34,10 @@ class Starter:
         self._batcher: Batcher[StartRequest, StartAnswer | Exception] = Batcher(
             self._decide, at_most=AT_MOST, key=lambda request: request.terminal
         )
+        self.sizes = self._batcher.sizes
+        """How many transactions decided each number of starts."""
+        self.outcomes: Counter[str] = Counter()
+        """How many starts ended in each way: `started`, a refusal's word, or `undecided`."""
 
     async def start(self, request: StartRequest) -> StartAnswer:
         """A session, or why not. The session is committed and its command sent when this returns.
@@ -42,7 +47,9 @@ class Starter:
         """
         answer = await self._batcher.put(request)
         if isinstance(answer, Exception):
+            self.outcomes["undecided"] += 1
             raise answer
+        self.outcomes[answer.reason.value if isinstance(answer, Refused) else "started"] += 1
         return answer
 
     async def stop(self, operator: OperatorId, session: SessionId) -> Session | None:

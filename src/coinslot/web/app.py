@@ -25,6 +25,7 @@ from coinslot.web.customer.arriving import ARRIVING
 from coinslot.web.customer.using import USING
 from coinslot.web.health import healthz
 from coinslot.web.keys import ApiKeys, key_guard
+from coinslot.web.metrics import Metrics, metrics_route
 from coinslot.web.pages.routes import page_router, problem_page
 from coinslot.web.problems import FieldProblem, Problem, invalid_fields, not_found, unavailable
 from coinslot.web.request import MAX_BODY_BYTES, ApiRequest
@@ -39,7 +40,7 @@ _MISSING = re.compile(r"^Missing required (\w+) parameter '([^']+)'")
 AnyRequest: TypeAlias = Request[object, object, State]
 
 
-def build_app(services: Services) -> Litestar:
+def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
     """The ASGI application. It owns nothing that has to be opened or closed."""
     guards = [key_guard(ApiKeys(services.pool))]
     throttle = claim_throttle()
@@ -51,11 +52,12 @@ def build_app(services: Services) -> Litestar:
     )
     pages = page_router([*ARRIVING, *USING, *(wall_pages() if services.wall is not None else ())])
     return Litestar(
-        [api, pages, healthz],
+        [api, pages, healthz, metrics_route],
         state=State({"services": services}),
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "throttle": Provide(lambda: throttle, sync_to_thread=False),
+            "metrics": Provide(lambda: metrics, sync_to_thread=False),
         },
         exception_handlers={
             Problem: _problem,

@@ -69,9 +69,19 @@ async def wrong_tries_exhausted(connection: Connection, operator_id: OperatorId,
     return again_at(_WRONG_LIMITS, row["nth_last"], row["now"]) is not None
 
 
+def _since(limit: Limit) -> str:
+    return f"made_at > now() - interval '{limit.within.total_seconds():.0f} s'"
+
+
 def _nth_last(which: str, limit: Limit) -> str:
+    """When the last but `at_most - 1` of these codes was made.
+
+    OFFSET 0 keeps the planner from reading all codes by time until it has met enough of these, which it did
+    without statistics: 90 ms instead of 1 ms for a day of 70,000 codes, and the lock is held meanwhile.
+    """
+    these = f"SELECT made_at FROM login_code WHERE {_since(limit)} {which} OFFSET 0"
     return (
-        f"(SELECT made_at FROM login_code {which} ORDER BY made_at DESC OFFSET {limit.at_most - 1} LIMIT 1)"
+        f"(SELECT made_at FROM ({these}) AS these ORDER BY made_at DESC OFFSET {limit.at_most - 1} LIMIT 1)"
     )
 
 
@@ -82,13 +92,13 @@ def _nth_last_wrong(which: str, limit: Limit) -> str:
     """
     return (
         "(SELECT made_at FROM (SELECT made_at, sum(tries) OVER (ORDER BY made_at DESC, login_code_id) AS so_far"
-        f" FROM login_code WHERE tries > 0 AND made_at > now() - interval '{limit.within.total_seconds():.0f} s'"
-        f" {which}) AS wrong WHERE so_far >= {limit.at_most} ORDER BY made_at DESC LIMIT 1)"
+        f" FROM guessed WHERE {_since(limit)} {which}) AS wrong"
+        f" WHERE so_far >= {limit.at_most} ORDER BY made_at DESC LIMIT 1)"
     )
 
 
-# Built from constants of this project alone: what somebody sent goes in as a parameter.
 _WRONG_LIMITS = (SOURCE_WRONG, OPERATOR_WRONG, INSTALLATION_WRONG)
+_LIMITS = (*PHONE_LIMITS, *SOURCE_LIMITS, *OPERATOR_LIMITS, *INSTALLATION_LIMITS, *_WRONG_LIMITS)
 
 
 def _wrong(sources: str) -> tuple[str, ...]:
@@ -100,13 +110,21 @@ def _wrong(sources: str) -> tuple[str, ...]:
     )
 
 
-_LIMITS = (*PHONE_LIMITS, *SOURCE_LIMITS, *OPERATOR_LIMITS, *INSTALLATION_LIMITS, *_WRONG_LIMITS)
-_ALL = (
-    *(_nth_last("WHERE phone_hash = ANY ($2::bytea[])", limit) for limit in PHONE_LIMITS),
-    *(_nth_last("WHERE source_hash = ANY ($3::bytea[])", limit) for limit in SOURCE_LIMITS),
-    *(_nth_last("WHERE operator_id = $1", limit) for limit in OPERATOR_LIMITS),
+def _query(*nth_last: str) -> str:
+    """Built from constants of this project alone: what somebody sent goes in as a parameter."""
+    longest = max(_WRONG_LIMITS, key=lambda limit: limit.within)
+    return (
+        "WITH guessed AS MATERIALIZED (SELECT operator_id, login_code_id, source_hash, made_at, tries"
+        f" FROM login_code WHERE tries > 0 AND {_since(longest)})"
+        f" SELECT clock_timestamp() AS now, ARRAY[{', '.join(nth_last)}] AS nth_last"
+    )
+
+
+_ASK_ROOM = _query(
+    *(_nth_last("AND phone_hash = ANY ($2::bytea[])", limit) for limit in PHONE_LIMITS),
+    *(_nth_last("AND source_hash = ANY ($3::bytea[])", limit) for limit in SOURCE_LIMITS),
+    *(_nth_last("AND operator_id = $1", limit) for limit in OPERATOR_LIMITS),
     *(_nth_last("", limit) for limit in INSTALLATION_LIMITS),
     *_wrong("$3"),
 )
-_ASK_ROOM = f"SELECT clock_timestamp() AS now, ARRAY[{', '.join(_ALL)}] AS nth_last"
-_TRY_ROOM = f"SELECT clock_timestamp() AS now, ARRAY[{', '.join(_wrong('$2'))}] AS nth_last"
+_TRY_ROOM = _query(*_wrong("$2"))

@@ -84,7 +84,9 @@ async def open_customer(
 async def _has_past(connection: Connection, operator_id: OperatorId, customer_id: CustomerId) -> bool:
     return bool(
         await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM session WHERE operator_id = $1 AND customer_id = $2)"
+            # OFFSET 0: by customer first; without statistics the planner may else read all of the operator's.
+            "SELECT EXISTS (SELECT FROM (SELECT operator_id FROM session WHERE customer_id = $2 OFFSET 0) AS used"
+            " WHERE operator_id = $1)"
             " OR EXISTS (SELECT FROM real_name WHERE operator_id = $1 AND customer_id = $2)"
             # Every account `customer/{id}/…`, also an empty one: it was not always. '0' is what follows '/'.
             " OR EXISTS (SELECT FROM ledger_balance WHERE operator_id = $1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from io import StringIO
 
 import httpx
 import pytest
@@ -80,28 +81,36 @@ class House:
         self.http = httpx.AsyncClient(transport=transport, base_url="http://here")
 
 
+def logged(form: LogFormat) -> StringIO:
+    """From now on logs go there."""
+    set_up_logs(LogLevel.DEBUG, form)
+    said = StringIO()
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(said)
+    return said
+
+
 @pytest.fixture(autouse=True)
-def root(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Logs go where this test reads them: `capsys` has to be there first."""
+def log() -> Iterator[StringIO]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    set_up_logs(LogLevel.DEBUG, LogFormat.JSON)
-    yield
+    yield logged(LogFormat.JSON)
     root.handlers[:] = before
     root.setLevel(level)
 
 
-def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
-    found = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+def lines(log: StringIO) -> list[dict[str, str]]:
+    found = [json.loads(line) for line in log.getvalue().splitlines()]
     return [line for line in found if line["logger"].startswith("coinslot.")]
 
 
 async def test_one_id_is_in_the_answer_and_in_every_line_of_its_request(
-    capsys: pytest.CaptureFixture[str],
+    log: StringIO,
 ) -> None:
     answer = await House().http.get("/m/secret-token")
     own = answer.headers["x-request-id"]
-    inside, access = lines(capsys)
+    inside, access = lines(log)
     assert inside["request"] == access["request"] == own
     assert access["text"].startswith("GET /m/{token} 200 ")
     assert access["level"] == "info"
@@ -144,13 +153,13 @@ async def test_a_trusted_proxys_id_is_taken_if_it_is_one(told: str, taken: bool)
 
 
 async def test_errors_are_told_always_machines_asking_only_in_detail(
-    capsys: pytest.CaptureFixture[str],
+    log: StringIO,
 ) -> None:
     house = House()
     await house.http.get("/healthz")
     await house.http.get("/nowhere/at/all")
     await house.http.post("/broken/x", headers={"X-Phone": "x"})
-    told = [(line["level"], line["text"].rpartition(" ")[0].rpartition(" ")[0]) for line in lines(capsys)]
+    told = [(line["level"], line["text"].rpartition(" ")[0].rpartition(" ")[0]) for line in lines(log)]
     assert ("debug", "GET /healthz 200") in told
     assert ("info", "GET unmatched 404") in told
     assert ("error", "POST /broken/{what} 500") in told
@@ -161,14 +170,14 @@ async def test_errors_are_told_always_machines_asking_only_in_detail(
     ]
 
 
-async def test_what_escapes_the_application_is_a_500_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_escapes_the_application_is_a_500_in_the_log(log: StringIO) -> None:
     async def failing(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise RuntimeError("inside")
 
     house = House(app=failing)
     await house.http.get("/m/x")
     assert [(one.route, one.status) for one in house.seen] == [("unmatched", 500)]
-    assert lines(capsys)[-1]["level"] == "error"
+    assert lines(log)[-1]["level"] == "error"
 
 
 async def test_a_stream_is_marked_as_one() -> None:
@@ -180,10 +189,8 @@ async def test_a_stream_is_marked_as_one() -> None:
 
 @pytest.mark.parametrize("form", list(LogFormat))
 @pytest.mark.parametrize("path", ["/broken", "/m", "/missing", "/nowhere", "/live"])
-async def test_a_phone_number_in_any_place_of_a_request_reaches_no_line(
-    form: LogFormat, path: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    set_up_logs(LogLevel.DEBUG, form)
+async def test_a_phone_number_in_any_place_of_a_request_reaches_no_line(form: LogFormat, path: str) -> None:
+    log = logged(form)
     house = House(Trust(("127.0.0.1",)))
     for method in ("GET", "POST", "PUT", PHONE):
         answer = await house.http.request(
@@ -202,7 +209,7 @@ async def test_a_phone_number_in_any_place_of_a_request_reaches_no_line(
         )
         assert PHONE not in str(answer.headers)
         assert path == "/m" or PHONE not in answer.text
-    said = capsys.readouterr().err
+    said = log.getvalue()
     assert said
     assert PHONE not in said
     assert PHONE not in repr(house.seen)

@@ -47,6 +47,7 @@ NOT_ON_A_SESSIONS_WAY = {
     ("link/sweeper.py", "execute"),  # an empty partition for next month
     ("settlement/reconcile.py", "transaction"),  # a snapshot to read
     ("settlement/erasure.py", "transaction"),  # a person is forgotten, who has no session under way
+    ("settlement/reports.py", "transaction"),  # what a customer says of a bill, for a person to read
     ("settlement/messages.py", "execute"),  # what became of a message: another look finds it due again
 }
 PASSES_POINTS = {
@@ -61,6 +62,7 @@ ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/store.py", "execute"),
     ("settlement/start_views.py", "execute"),
     ("settlement/aftermath.py", "execute"),
+    ("settlement/reports.py", "execute"),
 }
 NOT_TO_TERMINALS = {
     ("link/nodes.py", "publish"),  # questions to the broker's nodes

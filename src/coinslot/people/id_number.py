@@ -39,6 +39,8 @@ _NO_DATE = "digits 7 to 14 are no date that exists; compare them with the card"
 _FUTURE = "the birthday in digits 7 to 14 is still to come; compare them with the card"
 _TOO_OLD = "the birthday in digits 7 to 14 is more than 130 years ago; compare them with the card"
 _CHECK = "the last character does not fit the others, so one of them is mistyped; compare them with the card"
+REASONS: Final = (_LENGTH, _OLD, _CHARACTERS, _REGION, _NO_DATE, _FUTURE, _TOO_OLD, _CHECK)
+"""All that can be said of a number, for whoever translates it."""
 
 
 def check_id_number(text: str, today: date) -> str:

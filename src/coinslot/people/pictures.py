@@ -42,6 +42,17 @@ _TOO_SMALL = "is too small to be read: each side must be at least 300 pixels"
 _TOO_NARROW = "is too narrow: its longer side may be at most five times the shorter"
 _MOVES = "must be a single picture, not an animation"
 _DAMAGED = "is damaged or was cut short; take it again"
+REASONS: Final = (
+    _NONE,
+    _TOO_LARGE,
+    _KIND,
+    _TOO_MANY_PIXELS,
+    _TOO_SMALL,
+    _TOO_NARROW,
+    _MOVES,
+    _DAMAGED,
+)
+"""All that can be said of a picture, for whoever translates it."""
 
 # What Pillow's readers end in when a file is not what its header promises.
 _UNREADABLE = (

@@ -22,6 +22,8 @@ MAX_REASON: Final = 200
 
 _LETTERS = "may hold letters, spaces, · and - only, as on the card"
 _SHORT = "must be the whole name, as on the card"
+REASONS: Final = (_LETTERS, _SHORT)
+"""What can be said of a name besides what `clean_name` says, for whoever translates it."""
 _DOTS = str.maketrans("・•‧．", "····")  # keyboards differ in the dot between the parts of a name
 _MARKS = frozenset(" ·-.'’")
 

@@ -60,8 +60,9 @@ class BehindProxies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] == ScopeType.HTTP:
+            client = scope["client"]
             told = {name for name, _ in scope["headers"]} & _FORWARDED
-            if told:
+            if told or (client is not None and client[0] in self._trust):
                 self._hear(scope)
         await self._app(scope, receive, send)
 
@@ -76,7 +77,11 @@ class BehindProxies:
             scope["extensions"] = {**(scope.get("extensions") or {}), FORWARDED: {}}
             return
         chain = _texts(headers, b"x-forwarded-for")
-        scope["client"] = (customer(chain, client[0], self._trust), 0)
+        address = customer(chain, client[0], self._trust)
+        scope["client"] = (address, 0)
+        if address in self._trust:
+            # Nobody's but the proxy's: it came for somebody of whom we know nothing.
+            scope["extensions"] = {**(scope.get("extensions") or {}), FORWARDED: {}}
         if (scheme := _last(headers, b"x-forwarded-proto").lower()) in ("http", "https"):
             scope["scheme"] = scheme
         if _HOST.fullmatch(host := _last(headers, b"x-forwarded-host")):

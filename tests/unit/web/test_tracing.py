@@ -11,6 +11,7 @@ import httpx
 import pytest
 from litestar import Litestar, Request, get, post
 from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from litestar.response import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -65,13 +66,17 @@ def problem(_request: ANY, error: Problem) -> Response[bytes]:
     return error.response()
 
 
+def unknown(_request: ANY, _error: HTTPException) -> Response[bytes]:
+    return not_found().response()
+
+
 class House:
     """The application in its wrappers, its observations, and a caller."""
 
     def __init__(self, trust: Trust | None = None, app: ASGIApp | None = None) -> None:
         inner = app or Litestar(
             [shown, missing, broken, healthz, live],
-            exception_handlers={Problem: problem, Exception: unexpected},
+            exception_handlers={Problem: problem, HTTPException: unknown, Exception: unexpected},
             openapi_config=None,
             logging_config=None,
         )

@@ -26,6 +26,8 @@ class Purpose(StrEnum):
     """Binds a form to the browser that asked for it."""
     LOGIN_CODE = "login-code"
     """Hashes codes, phone numbers and addresses, so that the database alone tells none of them."""
+    PENDING_LOGIN = "pending-login"
+    """Seals what a browser keeps between asking for a code and typing it."""
     PERSON = "person"
     """Wraps the keys of persons."""
     ID_NUMBER = "id-number"

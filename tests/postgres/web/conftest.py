@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from litestar import Litestar
 from nats.aio.client import Client
 
 from coinslot.app.seed import make_fleet, make_paying_customers
@@ -15,15 +17,45 @@ from coinslot.engines.connect import Pool
 from coinslot.fleet.api_keys import create_api_key
 from coinslot.fleet.bulk import TerminalCredentials
 from coinslot.fleet.store import create_operator
+from coinslot.keyring import Keyring
 from coinslot.link.clients import connect
 from coinslot.link.outgoing import Outgoing
+from coinslot.people.notices import LoginCodeNotice, Notice, NotSent, Recipient
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
 from coinslot.web.app import build_app
+from coinslot.web.live.board import LiveBoard
 from coinslot.web.services import Services, TerminalDoor
+from coinslot.web.streams import Streams
 from coinslot.wire.ids import CustomerId, OperatorId
 
 DOOR = TerminalDoor(mqtt_host="link.example.org", mqtt_port=8883, tls=False, ca=None)
+KEYRING = Keyring("the secret of this test's installation")
+
+
+class Phones:
+    """A notifier that records what is sent, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Recipient, Notice]] = []
+        self.failure: NotSent | None = None
+        self.gate: asyncio.Event | None = None
+        """While it is not set, nothing leaves."""
+
+    async def send(self, to: Recipient, notice: Notice) -> str:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.sent.append((to, notice))
+        return f"test:{len(self.sent)}"
+
+    @property
+    def last_code(self) -> str:
+        """Of the last login code that was sent."""
+        notice = self.sent[-1][1]
+        assert isinstance(notice, LoginCodeNotice)
+        return notice.code
 
 
 @dataclass
@@ -46,6 +78,8 @@ class Api:
 
     http: httpx.AsyncClient
     pool: Pool
+    phones: Phones
+    app: Litestar
     houses: list[House] = field(default_factory=list)
 
     async def house(self, name: str, *, terminals: int = 2, customers: int = 2) -> House:
@@ -109,10 +143,25 @@ async def api(pool: Pool, client: Client) -> AsyncIterator[Api]:
             raise ConnectionError("not connected")
 
     starter = Starter(PostgresBooks(pool), Outgoing(client).send_all)
-    app = build_app(Services(pool=pool, starter=starter, door=DOOR, check_broker=check_broker))
+    phones = Phones()
+    live = LiveBoard(pool, client)
+    await live.start()
+    app = build_app(
+        Services(
+            pool=pool,
+            starter=starter,
+            door=DOOR,
+            check_broker=check_broker,
+            keyring=KEYRING,
+            notifier=phones,
+            live=live,
+            streams=Streams(),
+        )
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
-        yield Api(http, pool)
+        yield Api(http, pool, phones, app)
+    await live.stop()
     await starter.close()
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from litestar import get
-from litestar.response import Response
+from typing import Final
 
-from coinslot.web.pages.routes import PageOf
+from litestar.types import ControllerRouterHandler
 
+from coinslot.web.customer.appliance import appliance, appliance_state, back_to_the_appliance
+from coinslot.web.customer.elsewhere import front_door, logout, topup
+from coinslot.web.customer.login import anew, log_in, prove, send_code
+from coinslot.web.customer.real_name import hand_in, name_page
+from coinslot.web.customer.start import start
 
-@get("/")
-async def front_door(page: PageOf) -> Response[bytes]:
-    """Where somebody lands who typed the address: the way in is the code on an appliance."""
-    if page.services.wall is not None:
-        return page.go("/wall")
-    return page.show("front.html")
-
-
-ARRIVING = [front_door]
+ARRIVING: Final[list[ControllerRouterHandler]] = [
+    front_door,
+    topup,
+    logout,
+    appliance,
+    appliance_state,
+    back_to_the_appliance,
+    send_code,
+    log_in,
+    prove,
+    anew,
+    name_page,
+    hand_in,
+    start,
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
+import asyncpg
 from litestar import Request, Router
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
@@ -13,16 +15,29 @@ from litestar.params import SkipValidation
 from litestar.response import Response
 from litestar.types import ControllerRouterHandler
 
+from coinslot.settlement.batching import Closed
+from coinslot.settlement.ports import Conflict
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page, make_page
 from coinslot.web.problems import Problem
 from coinslot.web.services import Services
 
+log = logging.getLogger(__name__)
+
 PageOf: TypeAlias = NamedDependency[SkipValidation[Page]]
 """A page route's first argument: `page: PageOf`."""
 
 MAX_PAGE_BODY_BYTES: Final = 16 * 1024
-_WORTH_AGAIN: Final = (403, 409, 429, 503)
+_WORTH_AGAIN: Final = (403, 409, 413, 429, 500, 503)
+_UNREACHABLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 async def _page(
@@ -37,9 +52,44 @@ def page_router(handlers: Sequence[ControllerRouterHandler]) -> Router:
         "/",
         route_handlers=list(handlers),
         dependencies={"page": Provide(_page)},
-        exception_handlers={Problem: problem_page, HTTPException: _http_page},
+        exception_handlers={
+            Problem: problem_page,
+            HTTPException: _http_page,
+            Conflict: _try_again_page,
+            Closed: _try_again_page,
+            **dict.fromkeys(_UNREACHABLE, _try_again_page),
+            Exception: _unexpected_page,
+        },
         request_max_body_size=MAX_PAGE_BODY_BYTES,
         include_in_schema=False,
+    )
+
+
+def _try_again_page(request: Request[object, object, State], error: Exception) -> Response[bytes]:
+    """The database, the broker or this server's end: people are told so in words, too."""
+    log.error("%s could not be answered: %s", request.scope["path_template"], type(error).__name__)
+    return problem_page(
+        request,
+        Problem(
+            503,
+            "unavailable",
+            marked("Not available right now"),
+            marked("Nothing was changed. Try again in a moment."),
+            headers={"Retry-After": "2"},
+        ),
+    )
+
+
+def _unexpected_page(request: Request[object, object, State], error: Exception) -> Response[bytes]:
+    log.error("%s %s failed", request.method, request.scope["path_template"], exc_info=error)
+    return problem_page(
+        request,
+        Problem(
+            500,
+            "unexpected",
+            marked("An error of ours"),
+            marked("It has been noted. Try again; if it comes back, call the help line."),
+        ),
     )
 
 
@@ -50,13 +100,15 @@ def problem_page(request: Request[object, object, State], error: Problem) -> Res
     details = error.details
     if details.status == 404:
         return unknown_page(page)
-    return page.show(
+    answer = page.show(
         "problem.html",
         status=details.status,
         title=page.say(details.title),
         detail=page.say(details.detail),
         again=request.url.path if details.status in _WORTH_AGAIN else "",
     )
+    answer.headers.update(error.headers)
+    return answer
 
 
 def unknown_page(page: Page) -> Response[bytes]:

@@ -1,0 +1,102 @@
+"""A login that is under way: which code was sent to which number, sealed in a cookie of the browser that asked.
+
+The number is in no address and no page's source, and the page with the code field is there again when the browser
+was thrown out of memory while its owner read the message, or the sticker was scanned once more.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from litestar.datastructures import Cookie
+from litestar.response import Response
+from msgspec import Struct
+
+from coinslot.keyring import Purpose
+from coinslot.web.pages.page import Page
+from coinslot.wire.ids import OperatorId
+
+COOKIE: Final = "cs_step"
+LIFE_S: Final = 600
+"""As long as a proof is good; a code is good for less, and says so itself."""
+_PATH: Final = "/m/"
+_NONCE_BYTES: Final = 12
+_MAX_CHARACTERS: Final = 1000
+
+
+class Pending(Struct, frozen=True, kw_only=True):
+    """Between asking for a code and being logged in. It is never shown by its content."""
+
+    operator: OperatorId
+    phone: str
+    """E.164."""
+    login_code_id: str
+    again_s: int
+    """When another code may be asked for, seconds of Unix time."""
+    proof: str = ""
+    """The code was right, and more has to be shown: see `people.logins.StillYours`."""
+
+    def __repr__(self) -> str:
+        return "Pending(…)"
+
+
+_decoder = msgspec.json.Decoder(Pending)
+
+
+def find_pending(page: Page, operator: OperatorId) -> Pending | None:
+    """The login under way at this operator in this browser."""
+    text = page.request.cookies.get(COOKIE, "")
+    if not text or len(text) > _MAX_CHARACTERS:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(text)
+    except (binascii.Error, ValueError):
+        return None
+    for key in page.services.keyring.keys(Purpose.PENDING_LOGIN):
+        try:
+            plain = AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(page, operator))
+            return _decoder.decode(plain)
+        except (InvalidTag, ValueError):
+            continue
+    return None
+
+
+def keep_pending(page: Page, answer: Response[bytes], pending: Pending) -> Response[bytes]:
+    """`answer`, with which the browser takes the login under way along."""
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    key = page.services.keyring.key(Purpose.PENDING_LOGIN)
+    sealed = AESGCM(key).encrypt(nonce, msgspec.json.encode(pending), _bound(page, pending.operator))
+    return _set(page, answer, base64.urlsafe_b64encode(nonce + sealed).decode(), LIFE_S)
+
+
+def drop_pending(page: Page, answer: Response[bytes]) -> Response[bytes]:
+    """`answer`, with which the browser forgets the login under way."""
+    if COOKIE not in page.request.cookies:
+        return answer
+    return _set(page, answer, "", 0)
+
+
+def _set(page: Page, answer: Response[bytes], value: str, max_age_s: int) -> Response[bytes]:
+    answer.set_cookie(
+        Cookie(
+            key=COOKIE,
+            value=value,
+            max_age=max_age_s,
+            path=_PATH,
+            secure=page.base_url.startswith("https:"),
+            httponly=True,
+            samesite="lax",
+        )
+    )
+    return answer
+
+
+def _bound(page: Page, operator: OperatorId) -> bytes:
+    # To this browser and operator: a cookie that somebody planted opens nowhere else.
+    return f"coinslot pending 1 {operator} {page.token}".encode()

@@ -19,6 +19,7 @@ from nats.errors import Error as NatsError
 from coinslot.app.connections import Connections, raise_file_limit, room
 from coinslot.app.http import HttpOptions, HttpServer
 from coinslot.app.proxies import Trust
+from coinslot.app.retention import keep_forgetting
 from coinslot.app.settings import Role
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import KEYED, Pool, open_pool
@@ -170,6 +171,7 @@ class Stack:
             notifier = self._options.notifier or ByChannel()
             self.courier = Courier(self.pool, notifier, self._options.public_url)
             self._keep(self.courier.run(), "courier")
+            self._keep(keep_forgetting(self.pool), "retention")
         if Role.WEB in self._roles:
             await self._start_web()
 

@@ -1,0 +1,31 @@
+"""What is kept no longer than it serves: codes that were sent, logins that are over, answers told twice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from coinslot.engines.connect import UNANSWERED, Pool
+from coinslot.people.logins import forget_old_codes
+from coinslot.web.api.once import forget_old_answers
+
+log = logging.getLogger(__name__)
+
+_EVERY_S: Final = 3600.0
+_AGAIN_S: Final = 60.0
+
+
+async def keep_forgetting(pool: Pool) -> None:
+    """Forget what is due every hour, until cancelled. Any number of processes may do so at once."""
+    while True:
+        try:
+            async with pool.acquire() as connection:
+                gone = await forget_old_codes(connection) + await forget_old_answers(connection)
+        except UNANSWERED as error:
+            log.warning("old codes are not forgotten yet: %s", error or type(error).__name__)
+            await asyncio.sleep(_AGAIN_S)
+            continue
+        if gone:
+            log.info("%d old codes, logins and answers are forgotten", gone)
+        await asyncio.sleep(_EVERY_S)

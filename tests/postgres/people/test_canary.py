@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 
@@ -12,7 +13,9 @@ from coinslot.fields import InputError
 from coinslot.keyring import Keyring
 from coinslot.people import real_names
 from coinslot.people.erasing import forget_person
-from coinslot.people.vault import Unopenable
+from coinslot.people.real_names import RealName
+from coinslot.people.vault import Erased, Unopenable
+from coinslot.wire.ids import CustomerId
 from tests.postgres.people.conftest import NAME, NUMBER, PICTURE, Campus, numbered
 
 PHONE = "+8613912345678"
@@ -146,6 +149,24 @@ async def test_what_was_sealed_is_useless_once_the_person_is_forgotten(
     assert [row[0] for row in await owner.fetch("SELECT customer_id FROM browser_login")] == [campus.mei]
     assert await campus.matches(campus.mei, numbered(7)[-4:]) is True
     assert await owner.fetchval("SELECT count(*) FROM audit WHERE action = 'customer.erase'") == 2
+
+
+async def test_what_is_handed_in_while_a_person_is_forgotten_is_forgotten_too(
+    campus: Campus, owner: Connection
+) -> None:
+    async def forget(customer: CustomerId) -> None:
+        async with campus.pool.acquire() as connection:
+            await forget_person(connection, campus.operator, customer, by="anna")
+
+    people = await campus.customers(6)
+    answers = await asyncio.gather(
+        *(campus.submit(customer, number=numbered(at)) for at, customer in enumerate(people)),
+        *map(forget, people),
+        return_exceptions=True,
+    )
+    assert {type(answer) for answer in answers} <= {RealName, Erased, type(None)}
+    assert await owner.fetchval("SELECT count(*) FROM real_name") == 0
+    assert await owner.fetchval("SELECT count(*) FROM person_key WHERE wrapped IS NULL") == 6
 
 
 async def test_nobody_is_forgotten_by_another_operator(campus: Campus, owner: Connection) -> None:

@@ -7,14 +7,21 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from coinslot.app.errors import Problem
-from coinslot.app.settings import DEMO_SECRET, Settings
+from coinslot.app.own_ca import CERTIFICATE, KEY, find_ca, own_names, own_tls, read_ca
+from coinslot.app.settings import DEMO_SECRET, MqttTls, Settings
 from coinslot.engines.broker import BrokerAccess, EmbeddedBroker, ListenerTls
 from coinslot.engines.engine import Engine, Progress, silent
 from coinslot.engines.postgres import EmbeddedPostgres
 from coinslot.keyring import Keyring
+from coinslot.web.services import TerminalDoor
+
+_TLS = "tls"
+_ANYWHERE = ("0.0.0.0", "::")
 
 T = TypeVar("T")
 
@@ -26,6 +33,8 @@ class Installation:
     database_url: str
     broker: BrokerAccess
     children: tuple[Engine, ...]
+    door: TerminalDoor
+    """Where terminals connect, as they are told when they are claimed."""
 
 
 @contextlib.contextmanager
@@ -43,10 +52,12 @@ def open_installation(settings: Settings, progress: Progress = silent) -> Iterat
             database_url = postgres.url()
         broker = external_broker(settings)
         if broker is None:
+            if settings.mqtt_tls is MqttTls.OWN:
+                own_tls(settings.data_dir / _TLS, _names(settings))
             nats = stack.enter_context(embedded_broker(settings, progress))
             children.append(nats)
             broker = nats.access
-        yield Installation(database_url, broker, tuple(children))
+        yield Installation(database_url, broker, tuple(children), terminal_door(settings, broker))
 
 
 def attached_installation(settings: Settings) -> Installation | None:
@@ -62,7 +73,7 @@ def attached_installation(settings: Settings) -> Installation | None:
         if not nats.attach():
             return None
         broker = nats.access
-    return Installation(database_url, broker, ())
+    return Installation(database_url, broker, (), terminal_door(settings, broker))
 
 
 def embedded_postgres(settings: Settings, progress: Progress = silent) -> EmbeddedPostgres:
@@ -73,9 +84,38 @@ def embedded_postgres(settings: Settings, progress: Progress = silent) -> Embedd
 def embedded_broker(settings: Settings, progress: Progress = silent) -> EmbeddedBroker:
     """The NATS of this data folder, not started."""
     tls = None
+    if settings.mqtt_tls is MqttTls.OWN:
+        folder = settings.data_dir / _TLS
+        tls = ListenerTls(folder / CERTIFICATE, folder / KEY)
     if settings.mqtt_tls_cert is not None and settings.mqtt_tls_key is not None:
         tls = ListenerTls(settings.mqtt_tls_cert, settings.mqtt_tls_key)
     return EmbeddedBroker(settings.data_dir / "nats", progress, mqtt_host=settings.mqtt_host, tls=tls)
+
+
+def terminal_door(settings: Settings, broker: BrokerAccess) -> TerminalDoor:
+    """What terminals are told. Problem when a CA they are to trust cannot be read."""
+    ca = None
+    if settings.mqtt_tls is MqttTls.OWN:
+        ca = find_ca(settings.data_dir / _TLS)
+    elif settings.mqtt_tls_ca is not None:
+        ca = read_ca(settings.mqtt_tls_ca)
+    return TerminalDoor(
+        # A listener on every address has no name of its own: the claim's is as good as any.
+        mqtt_host="" if broker.mqtt_host in _ANYWHERE else broker.mqtt_host,
+        mqtt_port=broker.mqtt_port,
+        tls=settings.mqtt_tls is not MqttTls.AUTO or ca is not None or settings.mqtt_tls_cert is not None,
+        ca=ca,
+    )
+
+
+def own_ca_file(settings: Settings) -> Path | None:
+    """The CA of our own that terminals pin; None where the link has another one or none."""
+    return settings.data_dir / _TLS / "ca.pem" if settings.mqtt_tls is MqttTls.OWN else None
+
+
+def _names(settings: Settings) -> list[str]:
+    public = urlsplit(settings.public_url or "").hostname
+    return [settings.mqtt_host, *own_names(), *((public,) if public else ())]
 
 
 def external_broker(settings: Settings) -> BrokerAccess | None:

@@ -21,7 +21,7 @@ from nats.errors import Error as NatsError
 from rich.console import Console
 
 from coinslot.app.errors import Problem
-from coinslot.app.installation import Installation, external_broker, open_installation
+from coinslot.app.installation import Installation, external_broker, open_installation, terminal_door
 from coinslot.app.logs import LogFormat, set_up_logs
 from coinslot.app.replay_plan import Plan, Where, make_plan, parse_speed
 from coinslot.app.replay_results import Report, add_up
@@ -215,7 +215,7 @@ def _installation(plan: Plan, folder: Path, watch: Watch) -> Iterator[Installati
             "--server needs a server whose database and broker are known here",
             "Set COINSLOT_DATABASE_URL, COINSLOT_NATS_URL and the broker's secrets, or leave --server out.",
         )
-    yield Installation(settings.database_url, broker, ())
+    yield Installation(settings.database_url, broker, (), terminal_door(settings, broker))
 
 
 @contextlib.contextmanager

@@ -33,8 +33,6 @@ from coinslot.engines.migrate import migrate
 from coinslot.engines.supervise import supervise
 from coinslot.web.services import TerminalDoor
 
-_ANYWHERE = ("0.0.0.0", "::")
-
 
 class Ready(Struct, frozen=True, kw_only=True):
     """What `--ready-file` holds once everything takes connections."""
@@ -138,7 +136,7 @@ async def _serve(
     options = StackOptions(
         http_host=settings.http_host,
         http_port=settings.http_port,
-        door=_door(settings, installation),
+        door=installation.door,
         notifier=notifier_of(settings),
         public_url=settings.public_url or "",
         keyring=keyring(settings),
@@ -157,7 +155,7 @@ async def _serve(
     async with contextlib.AsyncExitStack() as ending:
         ending.push_async_callback(stack.stop)
         calm()
-        _announce(_ready(settings, installation, stack), say, ready_file)
+        _announce(_ready(settings, installation, stack), installation.door, say, ready_file)
         await _until(stop, stack, installation, say)
         say("stopping: finishing what was taken")
 
@@ -193,11 +191,12 @@ def _ready(settings: Settings, installation: Installation, stack: Stack) -> Read
     )
 
 
-def _announce(ready: Ready, say: Progress, ready_file: str | None) -> None:
+def _announce(ready: Ready, door: TerminalDoor, say: Progress, ready_file: str | None) -> None:
     if ready.http:
         say.done(f"web and API   {ready.http}")
     if ready.role in (Role.ALL, Role.LINK):
-        say.done(f"terminals     mqtt://{ready.mqtt_host}:{ready.mqtt_port}")
+        scheme = "mqtts" if door.tls else "mqtt"
+        say.done(f"terminals     {scheme}://{ready.mqtt_host}:{ready.mqtt_port}")
     say.done(f"coinslot {__version__} serves ({ready.role.value}), process {ready.pid}; Ctrl-C ends it")
     if ready_file is None:
         return
@@ -210,18 +209,6 @@ def _announce(ready: Ready, say: Progress, ready_file: str | None) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
-
-
-def _door(settings: Settings, installation: Installation) -> TerminalDoor:
-    host = installation.broker.mqtt_host
-    cert = settings.mqtt_tls_cert
-    return TerminalDoor(
-        # A listener on every address has no name of its own: the claim's is as good as any.
-        mqtt_host="" if host in _ANYWHERE else host,
-        mqtt_port=installation.broker.mqtt_port,
-        tls=cert is not None,
-        ca=None,
-    )
 
 
 def _http_tls(settings: Settings) -> tuple[Path, Path] | None:

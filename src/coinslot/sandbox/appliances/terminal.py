@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from pathlib import Path
 
 from msgspec import Struct
 
 from coinslot.sandbox.appliances.cable import Cable
 from coinslot.terminal.agent import Agent
-from coinslot.terminal.clock import RealClock
+from coinslot.terminal.clock import BUILD_MS, RealClock
 from coinslot.terminal.journal import FileJournal
 from coinslot.terminal.mqtt import Account, MqttConnection
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.settings import Language
 from coinslot.terminal.simulated import Model, SimulatedOutlet, settings_for, simulate
+from coinslot.terminal.trust import moment_ms, tls_context
 from coinslot.wire.ids import TerminalId
 from coinslot.wire.registers import Register
 
@@ -38,6 +40,8 @@ class Board(Struct, frozen=True, kw_only=True):
     """Of its journal; survives power cuts and the process."""
     broker_host: str
     broker_port: int
+    ca: Path | None = None
+    """The CA that its board trusts, PEM; None: its link is plain."""
     seed: int = 0
     speed: float = 1.0
     """How many times faster than life the water runs; the meter's plausibility allows up to 6."""
@@ -125,16 +129,21 @@ class SimulatedTerminal:
         board = self.board
         host, port = self.cable.address
         account = Account(terminal=board.terminal, secret=board.secret, host=host, port=port)
-        self._agent = Agent(
+        clock = RealClock()
+        self._agent = agent = Agent(
             settings_for(board.model, board.terminal, Language.EN),
             self.appliance,
             FileJournal(board.folder),
-            MqttConnection(account),
-            RealClock(),
+            MqttConnection(account, None if board.ca is None else lambda: self._tls(clock)),
+            clock,
             QuoteRater(),
         )
-        self._task = asyncio.create_task(self._agent.run(), name=f"agent of {board.name}")
+        self._task = asyncio.create_task(agent.run(), name=f"agent of {board.name}")
         self._task.add_done_callback(_note_end)
+
+    def _tls(self, clock: RealClock) -> ssl.SSLContext:
+        last_known_ms = 0 if self._agent is None else self._agent.core.kept.wall_ms
+        return tls_context(self.board.ca, moment_ms(clock.wall_ms(), BUILD_MS, last_known_ms))
 
     async def power_off(self) -> None:
         """The mains fail: no farewell, no last record; a valve without power shuts."""

@@ -27,7 +27,7 @@ async def bill_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
         return page.go(f"/s/{session.id}")
     pool = page.services.pool
     notes = await reading.list_reviews(pool, session.operator, session.id)
-    curve = quality.curve_of(session.curve)
+    curve = quality.curve_of(session.curve, session.duration_ms)
     return page.show(
         "use/bill.html",
         styles=("base.css", "live.css"),
@@ -50,5 +50,4 @@ async def bill_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
         points=await reading.points_balance(pool, session.operator, session.customer),
         appliance_path=f"/m/{stickers.sign(page.services.keyring, own.place.code)}",
         help_phone=own.place.help_phone,
-        about=session.id,
     )

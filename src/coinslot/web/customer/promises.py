@@ -36,7 +36,7 @@ _TYPICAL: Final = {
 _WATER: Final = frozenset({ApplianceKind.DISPENSER.value, ApplianceKind.SHOWER.value})
 
 WORDS: Final = {
-    Standing.FREE: (marked("Free"), ""),
+    Standing.FREE: (marked("Free now"), ""),
     Standing.MINE: (marked("In use by you"), "run"),
     Standing.MINE_UNKNOWN: (marked("Finding out"), "warn"),
     Standing.CLOSED: (marked("Closed"), "bad"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -15,6 +16,10 @@ from coinslot.wire.records import CurvePoint, Summary
 WIDTH: Final = 300
 HEIGHT: Final = 72
 _HOURS: Final = 24
+_ABOVE: Final = 4
+"""Left free above the line, for its own width."""
+_STEP_MS: Final = 3000
+_STEPS: Final = 30
 
 
 class Curve(NamedTuple):
@@ -49,29 +54,51 @@ def water_lines(page: Page, sensors: str | None) -> list[Line]:
     return lines
 
 
-def curve_of(text: str | None) -> Curve | None:
-    """The flow between the points that the terminal kept; None for less than two of them."""
+def curve_of(text: str | None, duration_ms: int | None) -> Curve | None:
+    """The flow between the points that the terminal kept; None where that is no line."""
     if text is None:
         return None
     try:
         kept = _curve.decode(text)
     except msgspec.MsgspecError:
         return None
-    flows = [
-        (start.at_s, end.at_s, max(0, end.value - start.value) * 60 // (end.at_s - start.at_s))
-        for start, end in pairwise(kept)
-        if end.at_s > start.at_s
-    ]
+    flows = _flows(_points(kept, duration_ms))
     peak = max((flow for _, _, flow in flows), default=0)
     if len(flows) < 2 or not peak:
         return None
     first, last = flows[0][0], flows[-1][1]
     steps = [
-        f"{(at - first) * WIDTH // (last - first)},{HEIGHT - flow * (HEIGHT - 4) // peak}"
+        f"{(at - first) * WIDTH // (last - first)},{HEIGHT - flow * (HEIGHT - _ABOVE) // peak}"
         for start, end, flow in flows
         for at in (start, end)
     ]
-    return Curve(" ".join(steps), peak, last - first)
+    return Curve(" ".join(steps), peak, (last - first) // 1000)
+
+
+def _points(kept: Sequence[CurvePoint], duration_ms: int | None) -> list[tuple[int, int]]:
+    """Milliseconds and register. Points are kept by whole seconds, the last one rounded down most."""
+    points = [(point.at_s * 1000, point.value) for point in kept]
+    if points and duration_ms is not None and points[-1][0] <= duration_ms < points[-1][0] + 1000:
+        points[-1] = (duration_ms, points[-1][1])
+    return points
+
+
+def _flows(points: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """From, to, and the flow in mL/min: over steps long enough that a second more or less is not a peak."""
+    if not points:
+        return []
+    step_ms = max(_STEP_MS, (points[-1][0] - points[0][0]) // _STEPS)
+    ends = [points[0]]
+    for at_ms, value in points[1:]:
+        if at_ms - ends[-1][0] >= step_ms:
+            ends.append((at_ms, value))
+    if len(ends) > 1:
+        ends[-1] = points[-1]  # what is left is part of the last step
+    return [
+        (start, end, max(0, to - since) * 60_000 // (end - start))
+        for (start, since), (end, to) in pairwise(ends)
+        if end > start
+    ]
 
 
 _sensors = msgspec.json.Decoder(dict[str, Summary])

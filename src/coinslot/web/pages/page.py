@@ -112,7 +112,7 @@ class Page:
         headers = {
             "Content-Security-Policy": rendering.policy(styles, scripts, framed),
             "Referrer-Policy": "same-origin",
-            "Permissions-Policy": "camera=(self), bluetooth=(self), geolocation=(), microphone=()",
+            "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
             "Cross-Origin-Opener-Policy": "same-origin",
             "X-Frame-Options": "SAMEORIGIN" if self.services.demo else "DENY",
             "Vary": "Accept-Encoding, Accept-Language, Cookie",

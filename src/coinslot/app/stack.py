@@ -34,6 +34,7 @@ from coinslot.providers.switch import ByChannel
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
 from coinslot.web.app import build_app
+from coinslot.web.headers import Headed
 from coinslot.web.live.board import LiveBoard
 from coinslot.web.metrics import Metrics, Sources
 from coinslot.web.services import Services, TerminalDoor
@@ -210,9 +211,8 @@ class Stack:
         )
         server = HttpServer(
             Traced(
-                build_app(services, metrics),
+                Headed(build_app(services, metrics), https_only=options.public_url.startswith("https:")),
                 metrics.observe,
-                https_only=options.public_url.startswith("https:"),
             ),
             HttpOptions(
                 host=options.http_host,

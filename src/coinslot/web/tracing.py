@@ -26,8 +26,6 @@ UNMATCHED: Final = "unmatched"
 """The route of what has none."""
 HEADER: Final = b"x-request-id"
 
-_HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
-
 _WELL_FORMED: Final = re.compile(r"(?=.*[A-Za-z])(?!.*[0-9]{10})[A-Za-z0-9_-]{8,64}")
 """A proxy may pass on what a browser sent; what could be somebody's number is not taken."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -76,11 +74,9 @@ def route_of(scope: Scope) -> str:
 class Traced:
     """Outside the application, so that what matches no route is traced too."""
 
-    def __init__(self, app: ASGIApp, observe: Observer | None = None, *, https_only: bool = False) -> None:
-        """`https_only`: browsers are told to come by https from now on, whatever a link says."""
+    def __init__(self, app: ASGIApp, observe: Observer | None = None) -> None:
         self._app = app
         self._observe = observe
-        self._more = (_HSTS,) if https_only else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -101,7 +97,7 @@ class Traced:
                     name == b"content-type" and value.startswith(b"text/event-stream")
                     for name, value in headers
                 )
-                message["headers"] = [*headers, header, *self._more]
+                message["headers"] = [*headers, header]
             await send(message)
 
         before = _current.set(request)

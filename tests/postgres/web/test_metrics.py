@@ -135,4 +135,5 @@ async def test_browsers_are_held_to_https_where_that_is_the_address(
             for path in ("/healthz", "/nowhere", "/api/v1/sessions"):
                 answer = await http.get(path)
                 assert answer.headers.get("strict-transport-security") == held
-                assert answer.headers["x-content-type-options"] == "nosniff" or path == "/nowhere"
+                assert answer.headers["x-content-type-options"] == "nosniff"
+                assert answer.headers["cache-control"] == "no-store"

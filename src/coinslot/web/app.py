@@ -14,11 +14,14 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Response
 
+from coinslot.fields import FieldError, FieldErrors
 from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.batching import Closed
 from coinslot.settlement.ports import Conflict
-from coinslot.web.api.customers import customer_routes
+from coinslot.web.api.appliances import appliance_routes
+from coinslot.web.api.customers import customer_routes, field_problems
 from coinslot.web.api.documents import openapi
+from coinslot.web.api.logins import login_routes
 from coinslot.web.api.sessions import session_routes
 from coinslot.web.api.terminals import claim_throttle, terminal_routes
 from coinslot.web.customer.arriving import ARRIVING
@@ -46,7 +49,13 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
     throttle = claim_throttle()
     api = Router(
         "/api/v1",
-        route_handlers=[session_routes(guards), customer_routes(guards), terminal_routes()],
+        route_handlers=[
+            session_routes(guards),
+            appliance_routes(guards),
+            customer_routes(guards),
+            login_routes(guards),
+            terminal_routes(),
+        ],
         request_class=ApiRequest,
         request_max_body_size=MAX_BODY_BYTES,
     )
@@ -65,6 +74,8 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
             HTTPException: _http_error,
             Conflict: _conflict,
             Closed: _closing,
+            FieldErrors: _fields,
+            FieldError: _field,
             LedgerError: _refused_by_the_ledger,
             asyncpg.PostgresConnectionError: _no_database,
             asyncpg.OperatorInterventionError: _no_database,
@@ -138,6 +149,14 @@ def _conflict(_request: AnyRequest, error: Conflict) -> Response[bytes]:
 
 def _closing(_request: AnyRequest, _error: Closed) -> Response[bytes]:
     return unavailable("closing", "This server is stopping; ask again.").response()
+
+
+def _fields(_request: AnyRequest, error: FieldErrors) -> Response[bytes]:
+    return invalid_fields(field_problems(error.errors)).response()
+
+
+def _field(_request: AnyRequest, error: FieldError) -> Response[bytes]:
+    return invalid_fields(field_problems([error])).response()
 
 
 def _refused_by_the_ledger(_request: AnyRequest, error: LedgerError) -> Response[bytes]:

@@ -34,6 +34,7 @@ class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     needed_minor: int | None = None
     balance_minor: int | None = None
     arrears_minor: int | None = None
+    proof: str | None = None
     request_id: Annotated[str | None, Meta(examples=["5f2b9c0e7d1a4c38"])] = None
     """Name it when you ask about this answer: the log has it too."""
 
@@ -53,6 +54,7 @@ class Problem(Exception):
         needed_minor: int | None = None,
         balance_minor: int | None = None,
         arrears_minor: int | None = None,
+        proof: str | None = None,
     ) -> None:
         super().__init__(f"{status} {reason}")
         self.headers = dict(headers or {})
@@ -66,6 +68,7 @@ class Problem(Exception):
             needed_minor=needed_minor,
             balance_minor=balance_minor,
             arrears_minor=arrears_minor,
+            proof=proof,
         )
 
     def document(self) -> dict[str, object]:

@@ -129,3 +129,15 @@ CREATE INDEX message_queued ON message (next_at) WHERE state = 'queued';
 
 GRANT SELECT, INSERT, UPDATE ON login_code, login_proof, browser_login, person_key, real_name, message TO coinslot_app;
 GRANT DELETE ON login_code, login_proof, browser_login, real_name TO coinslot_app;
+
+-- Answers of the HTTP API under the caller's key: the same request again gets the same answer, and has no effect.
+CREATE TABLE api_answer (
+    operator_id  text COLLATE "C" NOT NULL REFERENCES operator,
+    request_key  text COLLATE "C" NOT NULL,
+    request_hash bytea NOT NULL CHECK (length(request_hash) = 32),
+    answer       bytea,                     -- null only while its transaction runs
+    made_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (operator_id, request_key)
+);
+CREATE INDEX api_answer_made ON api_answer (made_at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_answer TO coinslot_app;

@@ -19,13 +19,14 @@ _MEANINGS: Final[Mapping[int, str]] = {
     400: "The body is not JSON.",
     401: "No live key of an operator.",
     402: "Not enough money, or arrears.",
-    403: "The operator's rules do not allow it yet.",
+    403: "Not the right code, or the operator's rules do not allow it yet.",
     404: "There is none, or it is not your operator's.",
     409: "It stands against what is stored already.",
+    410: "What was asked about is over.",
     413: "The body is larger than any request needs.",
     422: "A field is wrong; `errors` says which and why.",
     423: "Out of service.",
-    429: "Too many wrong tries; wait as long as `Retry-After` says.",
+    429: "Too many tries; wait as long as the answer says.",
     503: "Not now; the same request may succeed in a moment.",
 }
 

@@ -7,15 +7,18 @@ from typing import Annotated, Final, TypeAlias
 
 from litestar import Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
+from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Response
 from litestar.types import Guard
 
+from coinslot.fields import storable
 from coinslot.sessions.states import State
+from coinslot.settlement.reports import report_bill
 from coinslot.settlement.requests import Refusal, Refused, StartRequest
 from coinslot.web import reading
-from coinslot.web.api.bodies import SessionPage, StartBody
+from coinslot.web.api.bodies import LiveFigures, ReportAnswer, ReportBody, SessionPage, StartBody
 from coinslot.web.api.documents import problem_answers
+from coinslot.web.api.once import Key
 from coinslot.web.api.refusals import refusal_problem
 from coinslot.web.problems import invalid, not_found
 from coinslot.web.request import ApiRequest
@@ -23,19 +26,9 @@ from coinslot.web.services import Services
 from coinslot.web.views import SessionView, view_of
 from coinslot.wire.ids import ID_PATTERN, CustomerId, OperatorId, SessionId, TerminalId
 
-KEY_HEADER: Final = "Idempotency-Key"
-_KEY_PATTERN: Final = r"^[!-~]{1,128}$"
 MOST_LISTED: Final = 200
 
 _Services: TypeAlias = NamedDependency[SkipValidation[Services]]
-_Key: TypeAlias = Annotated[
-    str,
-    HeaderParameter(
-        name=KEY_HEADER,
-        pattern=_KEY_PATTERN,
-        description="Of your choice, new for each session: 1 to 128 printable ASCII characters, no spaces.",
-    ),
-]
 
 
 @post(
@@ -50,7 +43,7 @@ _Key: TypeAlias = Annotated[
     responses=problem_answers(400, 401, 402, 403, 404, 409, 413, 422, 423, 503),
 )
 async def start_session(
-    request: ApiRequest, data: JSONBody[StartBody], services: _Services, idempotency_key: _Key
+    request: ApiRequest, data: JSONBody[StartBody], services: _Services, idempotency_key: Key
 ) -> Response[SessionView]:
     """Start a session."""
     operator = request.user
@@ -152,11 +145,68 @@ async def stop_session(request: ApiRequest, session_id: FromPath[str], services:
     return view_of(found)
 
 
+@get(
+    "/sessions/{session_id:str}/live",
+    summary="Watch a session",
+    description=(
+        "Its figures now. While somebody asks, at least every few seconds, the terminal reports each second."
+    ),
+    responses=problem_answers(401, 404, 503),
+)
+async def live_session(request: ApiRequest, session_id: FromPath[str], services: _Services) -> LiveFigures:
+    """Watch a session."""
+    found = await services.live.look(request.user, session_id)
+    if found is None:
+        raise not_found()
+    return LiveFigures(
+        session=SessionId(found.session),
+        state=found.state,
+        currency=found.currency,
+        usage=dict(found.usage),
+        charge_minor=found.charge_minor,
+        hold_minor=found.hold_minor,
+        duration_ms=found.duration_ms,
+        flow_ml_per_min=found.flow_ml_per_min,
+        valve_open=found.valve_open,
+        sensors=dict(found.sensors),
+        online=found.online,
+        at=found.at,
+    )
+
+
+@post(
+    "/sessions/{session_id:str}/reports",
+    opt={"body": ReportBody},
+    status_code=200,
+    summary="Report a session",
+    description="What its customer finds wrong, for a person to look at. One for each session; asking again is no error.",
+    responses=problem_answers(400, 401, 404, 413, 422),
+)
+async def report_session(
+    request: ApiRequest, session_id: FromPath[str], data: JSONBody[ReportBody], services: _Services
+) -> ReportAnswer:
+    """Report a session."""
+    found = await reading.find_session(services.pool, request.user, session_id)
+    if found is None:
+        raise not_found()
+    if not storable(data.words):
+        raise invalid("words", "may hold only characters that can be stored")
+    async with services.pool.acquire() as connection:
+        return ReportAnswer(new=await report_bill(connection, found, data.words))
+
+
 def session_routes(guards: Sequence[Guard]) -> Router:
     """The routes of this module, behind `guards`."""
     return Router(
         "/",
-        route_handlers=[start_session, show_session, list_sessions, stop_session],
+        route_handlers=[
+            start_session,
+            show_session,
+            list_sessions,
+            stop_session,
+            live_session,
+            report_session,
+        ],
         guards=guards,
         tags=["Sessions"],
         security=[{"key": []}],

@@ -46,7 +46,20 @@ from coinslot.engines.errors import FolderBusy
     help="How much faster than life people move and water runs.",
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="HTTP's port; any free one by default."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where HTTP listens. 0.0.0.0 lets a real phone in this network scan the codes, and anybody in it use the demo.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="HTTP's port; 8080 by default, or any free one if that is taken.",
+)
+@click.option(
+    "--real-name",
+    is_flag=True,
+    help="Customers say who they are before the first use; the demo believes them.",
 )
 @click.option(
     "--picture",
@@ -59,7 +72,9 @@ def command(
     empty: bool,
     seed: int,
     speed: float,
-    port: int,
+    host: str,
+    port: int | None,
+    real_name: bool,
     picture: Path | None,
     remove: bool,
 ) -> None:
@@ -68,14 +83,23 @@ def command(
     Invented money on engines of its own, in a folder of its own: an installation on this machine is not
     touched. Ends on Ctrl-C and keeps everything for the next start.
     """
-    settings = demo_settings(load_settings(), port)
+    settings = demo_settings(load_settings())
     if remove:
         gone = clean(settings.data_dir)
         click.echo(
             f"Removed the demo's data: {settings.data_dir}" if gone else f"No demo in {settings.data_dir}"
         )
         return
-    wish = Wish(seconds=seconds, customers=not empty, seed=seed, speed=speed, picture=picture)
+    wish = Wish(
+        seconds=seconds,
+        customers=not empty,
+        seed=seed,
+        speed=speed,
+        picture=picture,
+        host=host,
+        port=port,
+        real_name=real_name,
+    )
     with unwind_on_signals(), _quiet_when_nobody_listens():
         demo(settings, wish)
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from coinslot.app.errors import Problem
 from coinslot.app.installation import attached_installation
-from coinslot.app.settings import Settings
+from coinslot.app.settings import MqttTls, Settings
 from coinslot.engines.folder import EngineFolder
 from coinslot.engines.identity import engine_identity
 from coinslot.engines.sockets import socket_folder
@@ -26,9 +26,9 @@ _MOST_LOG_BYTES = 5_000_000
 _ENGINES = ("postgres", "nats")
 
 
-def demo_settings(settings: Settings, http_port: int = 0) -> Settings:
+def demo_settings(settings: Settings) -> Settings:
     """The demo's settings: its own folder and engines, whatever database or broker the installation names."""
-    return Settings(data_dir=settings.data_dir / "demo", demo=True, http_port=http_port)
+    return Settings(data_dir=settings.data_dir / "demo", demo=True, mqtt_tls=MqttTls.OWN)
 
 
 def looked_at(settings: Settings) -> Settings:

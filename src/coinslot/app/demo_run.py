@@ -9,7 +9,6 @@ import os
 import random
 import shlex
 import shutil
-import sys
 import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -21,21 +20,26 @@ from msgspec import Struct
 from rich.console import Console
 from rich.live import Live
 
+from coinslot.app.demo_address import is_loopback
 from coinslot.app.demo_facts import Reporter
-from coinslot.app.demo_home import calling
 from coinslot.app.demo_lines import Lines, books_words
+from coinslot.app.demo_phones import DemoPhones
 from coinslot.app.demo_picture import Place, picture, svg
+from coinslot.app.demo_place import announce, find_place, own_command
+from coinslot.app.demo_server import review_names, start_server
 from coinslot.app.demo_view import View
+from coinslot.app.demo_wall import DemoWall
 from coinslot.app.demo_world import ServerDoor, World, make_terminals, open_world
-from coinslot.app.installation import Installation
+from coinslot.app.installation import Installation, keyring, own_ca_file
 from coinslot.app.serve import Progress
 from coinslot.app.settings import Settings, default_data_dir
 from coinslot.app.signals import set_on_signals
-from coinslot.app.stack import Stack, StackOptions
+from coinslot.app.stack import Stack
 from coinslot.engines.connect import ensure_database, open_pool
 from coinslot.engines.engine import Engine
 from coinslot.engines.migrate import migrate
 from coinslot.engines.supervise import supervise
+from coinslot.fleet.operator_rules import RealNameRule
 from coinslot.sandbox.appliances.mishaps import Mishaps
 from coinslot.sandbox.appliances.terminal import SimulatedTerminal
 from coinslot.sandbox.customers.crowd import Crowd
@@ -59,6 +63,12 @@ class Wish(Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     picture: Path | None = None
     """Where the last picture is written, as SVG."""
+    host: str = "127.0.0.1"
+    """Where HTTP listens."""
+    port: int | None = None
+    """None: the usual one, or any free one where somebody has it."""
+    real_name: bool = False
+    """Whether customers are asked who they are; the demo then believes them after a moment."""
 
 
 class Show(Protocol):
@@ -97,21 +107,42 @@ class DemoRun:
         """Until the time is over, a signal, or the failure of a part, which is raised."""
         set_on_signals(self._stop)
         world = await self._prepare()
-        options = StackOptions(http_host="127.0.0.1", http_port=self._settings.http_port)
-        async with Stack(
-            self._installation.database_url, self._installation.broker, options=options
-        ) as stack:
-            place = self._place(world, stack)
+        self._make_terminals(world)
+        wall = DemoWall(
+            world,
+            self._terminals,
+            DemoPhones(),
+            keyring(self._settings),
+            reachable=not is_loopback(self._wish.host),
+        )
+        stack, url = await start_server(self._installation, wall, self._wish.host, self._wish.port)
+        async with contextlib.AsyncExitStack() as ending:
+            ending.push_async_callback(stack.stop)
+            place = find_place(
+                world, self._installation.broker, self._settings.data_dir, url, crowd=self._wish.customers
+            )
             door = ServerDoor(stack.pool, stack.starter, world.operator, world.currency)
             chance = random.Random(f"{self._wish.seed}/mishaps")
-            self._make_terminals(world)
-            mishaps = Mishaps(self._terminals, chance, self._wish.speed)
+            mishaps = Mishaps(self._crowded(world), chance, self._wish.speed)
             reporter = Reporter(world, stack.pool, self._terminals, mishaps, door)
             await reporter.start(stack.client)
             await self._terminals_on(stack)
-            self._announce(world, stack, place, time.monotonic() - began_s)
+            took_s = time.monotonic() - began_s
+            announce(self._say, place, world.api_key, took_s, open_to_all=wall.reachable)
+            works = [wall.run(stack.client)]
+            if self._wish.real_name:
+                works.append(review_names(stack.pool))
+            if self._wish.customers:
+                crowd = Crowd(
+                    world.guests,
+                    self._crowded(world),
+                    door,
+                    seed=self._wish.seed,
+                    speed=self._wish.speed,
+                )
+                works += [crowd.run(), mishaps.run()]
             try:
-                await self._live(world, stack, door, mishaps, reporter, place)
+                await self._live(stack, works, reporter, place)
             finally:
                 self._say("stopping: valves shut, last records on their way")
                 await self._terminals_off(stack, world)
@@ -126,7 +157,8 @@ class DemoRun:
         # Terminals get new secrets here: before the link is there to hear of them.
         pool = await open_pool(url, max_size=1)
         try:
-            world = await open_world(pool, self._settings.data_dir / "key")
+            asks = RealNameRule.BEFORE_FIRST_USE if self._wish.real_name else RealNameRule.NOT_ASKED
+            world = await open_world(pool, self._settings.data_dir / "key", asks)
         finally:
             await pool.close()
         if world.earlier_sessions:
@@ -136,8 +168,18 @@ class DemoRun:
     def _make_terminals(self, world: World) -> None:
         folder = self._settings.data_dir / "terminals"
         self._terminals = make_terminals(
-            world, self._installation.broker, folder, seed=self._wish.seed, speed=self._wish.speed
+            world,
+            self._installation.broker,
+            folder,
+            ca=own_ca_file(self._settings),
+            seed=self._wish.seed,
+            speed=self._wish.speed,
         )
+
+    def _crowded(self, world: World) -> list[SimulatedTerminal]:
+        """Where simulated people come and things break by themselves: the first dispenser is the newcomer's."""
+        own = world.demo.dispensers[0].terminal_id
+        return [terminal for terminal in self._terminals if terminal.id != own]
 
     async def _terminals_on(self, stack: Stack) -> None:
         self._say(f"switching on {len(self._terminals)} simulated terminals")
@@ -151,50 +193,12 @@ class DemoRun:
                 while await stack.pool.fetchval(query, names) < len(names):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
 
-    def _place(self, world: World, stack: Stack) -> Place:
-        broker, folder = self._installation.broker, self._settings.data_dir
-        coinslot = calling(own_command(), folder, default_data_dir(os.environ))
-        sessions, key = f"{stack.http_url}/api/v1/sessions", shlex.quote(f"@{folder / 'key'}")
-        tries = [
-            f"{coinslot} operator session list --limit 5",
-            f"{coinslot} ledger verify",
-            f"curl -H {key} {sessions}",
-        ]
-        if not self._wish.customers:
-            customer, code = world.guests[0].customer, world.places[0].code
-            body = f'{{"customer":"{customer}","appliance":"{code}","outlet":0}}'
-            tries.append(
-                f"curl -H {key} -H 'Content-Type: application/json' -H \"Idempotency-Key: $RANDOM\" "
-                f"-d '{body}' {sessions}"
-            )
-        return Place(
-            http_url=stack.http_url,
-            mqtt=f"{broker.mqtt_host}:{broker.mqtt_port}",
-            folder=str(folder),
-            log=str(folder / "demo.log"),
-            tries=tuple(tries),
-        )
-
-    def _announce(self, world: World, stack: Stack, place: Place, took_s: float) -> None:
-        self._say.done(f"web and API   {stack.http_url}")
-        self._say.done(f"terminals     mqtt://{place.mqtt}")
-        self._say.done(f"API key       {world.api_key}")
-        self._say.done(f"data          {place.folder}  (log: {place.log})")
-        self._say.done("what to try first, in another shell:")
-        for line in place.tries:
-            self._say.done(f"  {line}")
-        self._say.done(
-            f"ready after {took_s:.1f} s; Ctrl-C ends it, and everything is kept for the next time"
-        )
-
     # ------------------------------------------------------------ running
 
     async def _live(
         self,
-        world: World,
         stack: Stack,
-        door: ServerDoor,
-        mishaps: Mishaps,
+        also: list[Coroutine[object, object, None]],
         reporter: Reporter,
         place: Place,
     ) -> None:
@@ -205,14 +209,10 @@ class DemoRun:
                 supervise(self._installation.children, restarted=_note_restart),
                 reporter.keep_verifying(),
                 self._look(reporter, show),
+                *also,
             ]
             if self._wish.seconds is not None:
                 works.append(asyncio.sleep(self._wish.seconds))
-            if self._wish.customers:
-                crowd = Crowd(
-                    world.guests, self._terminals, door, seed=self._wish.seed, speed=self._wish.speed
-                )
-                works += [crowd.run(), mishaps.run()]
             tasks = [asyncio.create_task(work) for work in works]
             done, still = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in still:
@@ -269,19 +269,6 @@ class DemoRun:
         usual = folder.parent == default_data_dir(os.environ)
         where = "" if usual else f"COINSLOT_DATA_DIR={shlex.quote(str(folder.parent))} "
         self._say.done(f"kept in {folder}; `{where}{own_command()} demo --clean` removes it")
-
-
-def own_command() -> str:
-    """How this very program is called from another shell in this folder, as that shell has to read it."""
-    script = Path(sys.prefix) / "bin" / "coinslot"
-    found = shutil.which("coinslot")
-    if found is not None and Path(found).resolve() == script.resolve():
-        return "coinslot"
-    if not script.is_file():
-        return f"{shlex.quote(sys.executable)} -m coinslot.app"
-    with contextlib.suppress(ValueError):
-        return shlex.quote(str(script.relative_to(Path.cwd())))
-    return shlex.quote(str(script))
 
 
 def _note_restart(engine: Engine) -> None:

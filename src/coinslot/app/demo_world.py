@@ -17,6 +17,7 @@ from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import Pool
 from coinslot.fields import MissingError
 from coinslot.fleet.api_keys import create_api_key, key_owner, revoke_api_key
+from coinslot.fleet.operator_rules import RealNameRule, find_rules, set_rules
 from coinslot.fleet.outlets import list_outlets
 from coinslot.fleet.store import list_appliances
 from coinslot.ledger.errors import LedgerError
@@ -35,6 +36,7 @@ from coinslot.wire.ids import CustomerId, OperatorId, SessionId, TerminalId, new
 log = logging.getLogger(__name__)
 
 _KEY_NAME = "demo"
+_POINTS_PER_MAJOR = 10
 _HEADER = "Authorization: Bearer "
 _PAYING = ("Ana", "Bao", "Chen", "Dora", "Emil")
 _THRIFTY = ("Fang", "Gus", "Hana")
@@ -52,9 +54,17 @@ class Place(Struct, frozen=True, kw_only=True):
 
     terminal: TerminalId
     outlet: int
-    appliance: str
-    code: str
+    kind: str
+    title: str
+    """The appliance's name in both languages, as pages show it."""
     name: str
+    """The outlet's; pages translate the usual ones."""
+    code: str
+
+    @property
+    def appliance(self) -> str:
+        """The appliance's name in English alone: a terminal has little room."""
+        return self.title.rpartition(" · ")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +83,24 @@ class World:
         return self.demo.operator.operator_id
 
     @property
+    def site(self) -> str:
+        """Where it all stands."""
+        return self.demo.site.name
+
+    @property
     def currency(self) -> str:
         """The operator's."""
         return self.demo.operator.currency
 
 
-async def open_world(pool: Pool, key_file: Path) -> World:
+async def open_world(pool: Pool, key_file: Path, real_name: RealNameRule = RealNameRule.NOT_ASKED) -> World:
     """Make the demo's world on the first call, find it on every other. The key is kept in `key_file`."""
     async with pool.acquire() as connection:
         demo = await seed_demo(connection)
         own = demo.operator.operator_id
+        rules = await find_rules(connection, own)
+        if (rules.real_name, rules.points_per_major) != (real_name, _POINTS_PER_MAJOR):
+            await set_rules(connection, own, real_name=real_name, points_per_major=_POINTS_PER_MAJOR, by=BY)
         guests = [Guest(customer) for customer in demo.customers]
         guests += [Guest(one) for one in await _customers(connection, own, _PAYING, _PAYING_MINOR)]
         guests += [
@@ -116,9 +134,10 @@ async def _places(connection: Connection, demo: Demo) -> tuple[Place, ...]:
         Place(
             terminal=outlet.terminal_id,
             outlet=outlet.outlet,
-            appliance=appliance.name,
-            code=appliance.code,
+            kind=appliance.kind,
+            title=appliance.name,
             name=outlet.name,
+            code=appliance.code,
         )
         for appliance in await list_appliances(connection, demo.operator.operator_id, demo.site_id)
         for outlet in await list_outlets(connection, appliance.operator_id, appliance.appliance_id)
@@ -159,7 +178,7 @@ def _keep_key(key_file: Path, secret: str) -> None:
 
 
 def make_terminals(
-    world: World, broker: BrokerAccess, folder: Path, *, seed: int, speed: float
+    world: World, broker: BrokerAccess, folder: Path, *, ca: Path | None = None, seed: int, speed: float
 ) -> list[SimulatedTerminal]:
     """The simulated terminals of this world, not started; journals in `folder`."""
     names = {place.terminal: place.appliance for place in world.places}
@@ -174,6 +193,7 @@ def make_terminals(
                 folder=folder / one.terminal_id,
                 broker_host=broker.mqtt_host,
                 broker_port=broker.mqtt_port,
+                ca=ca,
                 seed=seed * 1000 + number,
                 speed=speed,
             )

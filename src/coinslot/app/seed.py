@@ -9,7 +9,7 @@ from msgspec import Struct
 from coinslot.audit import Connection
 from coinslot.fields import MissingError
 from coinslot.fleet.bulk import OutletPlan, TerminalCredentials, make_terminals
-from coinslot.fleet.models import Appliance, Operator
+from coinslot.fleet.models import Appliance, Operator, Site
 from coinslot.fleet.outlets import list_outlets
 from coinslot.fleet.provisioning import rotate
 from coinslot.fleet.rules import ApplianceKind
@@ -25,7 +25,9 @@ from coinslot.wire.ids import CustomerId, OperatorId, SiteId, TariffId, new_id
 
 BY = "seed"
 DEMO_OPERATOR = "Demo Campus"
-DEMO_SITE = "North Hall"
+DEMO_SITE = "北楼 · North Hall"
+_EARLIER_SITE = "North Hall"
+"""What it was called before it had a name for each language; such a demo keeps its names."""
 DEMO_BALANCE_MINOR = 20_00
 _DEMO_TARIFFS = ("dispenser-cold", "dispenser-boiling", "shower-litre")
 _DEMO_CUSTOMERS = ("Lin", "Mei", "Omar", "Petra")
@@ -35,12 +37,17 @@ class Demo(Struct, frozen=True, kw_only=True):
     """The demonstration's operator and everything that belongs to it, with secrets that work."""
 
     operator: Operator
-    site_id: SiteId
+    site: Site
     tariffs: dict[str, TariffId]
     dispensers: list[TerminalCredentials]
     """Outlet 0 is cold water, outlet 1 boiling."""
     showers: list[TerminalCredentials]
     customers: list[CustomerId]
+
+    @property
+    def site_id(self) -> SiteId:
+        """Where it all stands."""
+        return self.site.site_id
 
     @property
     def terminals(self) -> list[TerminalCredentials]:
@@ -83,13 +90,13 @@ async def _make_demo(connection: Connection) -> Demo:
     shower = (OutletPlan(name="Shower", tariff_id=tariffs["shower-litre"]),)
     return Demo(
         operator=operator,
-        site_id=site.site_id,
+        site=site,
         tariffs=tariffs,
         dispensers=await make_terminals(
             connection,
             own,
             site.site_id,
-            names=("Dispenser 1", "Dispenser 2"),
+            names=tuple(f"饮水机 {number} · Dispenser {number}" for number in (1, 2)),
             kind=ApplianceKind.DISPENSER,
             outlets=taps,
             by=BY,
@@ -98,7 +105,7 @@ async def _make_demo(connection: Connection) -> Demo:
             connection,
             own,
             site.site_id,
-            names=tuple(f"Shower {number}" for number in range(1, 5)),
+            names=tuple(f"淋浴 {number} · Shower {number}" for number in range(1, 5)),
             kind=ApplianceKind.SHOWER,
             outlets=shower,
             by=BY,
@@ -111,14 +118,17 @@ async def _make_demo(connection: Connection) -> Demo:
 
 async def _find_demo(connection: Connection, operator: Operator) -> Demo:
     own = operator.operator_id
-    site = await find_site(connection, own, DEMO_SITE)
+    try:
+        site = await find_site(connection, own, DEMO_SITE)
+    except MissingError:
+        site = await find_site(connection, own, _EARLIER_SITE)
     appliances = await list_appliances(connection, own, site.site_id)
     made = [await _found_terminal(connection, appliance) for appliance in appliances]
     kinds = {one.appliance_id: one.kind for one in appliances}
     terminals = [terminal for terminal in made if terminal is not None]
     return Demo(
         operator=operator,
-        site_id=site.site_id,
+        site=site,
         tariffs={tariff.name: tariff.tariff_id for tariff in await list_tariffs(connection, own)},
         dispensers=[one for one in terminals if kinds[one.appliance_id] == ApplianceKind.DISPENSER],
         showers=[one for one in terminals if kinds[one.appliance_id] == ApplianceKind.SHOWER],

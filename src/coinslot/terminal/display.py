@@ -62,6 +62,19 @@ def _pick(lines: Lines, language: Language) -> str:
     return lines[0] if language is Language.ZH else lines[1]
 
 
+def in_chinese(text: str) -> str:
+    """What a display in Chinese shows where one in English shows `text`: for pictures of appliances."""
+    for chinese, english in _LONGEST_FIRST:
+        text = text.replace(english, chinese)
+    return text
+
+
+_LONGEST_FIRST = sorted(
+    {*_TEXTS.values(), *_DECLINED.values(), *_REASONS.values(), *_FAULTS.values()},
+    key=lambda pair: (-len(pair[1]), pair[1]),
+)
+
+
 class Texts:
     """The texts in one language."""
 

@@ -131,8 +131,11 @@ class SimulatedSensors:
 
     outlet: SimulatedOutlet
     tank_decic: int | None = None
-    _level_permille: int = 900
-    _started_ms: int = 0
+
+    @property
+    def level_permille(self) -> int:
+        """A tank of 20 L, filled to 90 % again when it is down to a tenth."""
+        return 900 - self.outlet.poured_ul // 20_000 % 800
 
     def read(self) -> Mapping[str, int]:
         """All of them."""
@@ -146,8 +149,7 @@ class SimulatedSensors:
         }
         if self.tank_decic is not None:
             values["tank_decic"] = self.tank_decic + one.seed.randint(-8, 8)
-            drawn = one.poured_ul // 20_000_000 % 1000
-            values["tank_level_permille"] = max(100, self._level_permille - drawn)
+            values["tank_level_permille"] = self.level_permille
             values["filter_age_h"] = 310 + one.clock.ticks_ms() // 3_600_000
         return values
 
@@ -157,9 +159,9 @@ class SimulatedAppliance:
 
     def __init__(self, outlets: Mapping[int, SimulatedOutlet], tanks: Mapping[int, int | None]) -> None:
         self.simulated = dict(outlets)
+        self._sensors = {number: SimulatedSensors(one, tanks.get(number)) for number, one in outlets.items()}
         self._outlets = {
-            number: Outlet(one, one, one, SimulatedSensors(one, tanks.get(number)))
-            for number, one in outlets.items()
+            number: Outlet(one, one, one, self._sensors[number]) for number, one in outlets.items()
         }
         self._pressed: Callable[[Pressed], None] | None = None
 
@@ -167,6 +169,11 @@ class SimulatedAppliance:
     def outlets(self) -> Mapping[int, Outlet]:
         """What the agent is wired to."""
         return self._outlets
+
+    def tank_permille(self, outlet: int) -> int | None:
+        """How full the tank of an outlet is; None where it has none."""
+        sensors = self._sensors[outlet]
+        return None if sensors.tank_decic is None else sensors.level_permille
 
     def listen(self, pressed: Callable[[Pressed], None]) -> None:
         """Whom to tell of keys."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
 
+from coinslot.people.notices import Language
 from coinslot.wire.ids import TerminalId
 
 
@@ -32,13 +32,16 @@ class TapShown(Struct, frozen=True, kw_only=True):
     outlet: int
     name: str
     lines: tuple[str, str]
-    """The two lines of its display."""
+    """The two lines of its display; empty without power."""
     valve_open: bool
     flow_ml_per_min: int
     """Out of the tap at this moment; 0 when nothing flows."""
-    poured_ml: int
-    """Since the demo began."""
+    glass_ml: int
+    """What has run into the vessel below since the latest use began, metered or not."""
+    tank_permille: int | None
+    """How full the tank above it is; None where there is none."""
     in_use: bool
+    out_of_order: bool
 
 
 class ApplianceShown(Struct, frozen=True, kw_only=True):
@@ -46,8 +49,11 @@ class ApplianceShown(Struct, frozen=True, kw_only=True):
 
     terminal: TerminalId
     kind: str
+    """One of `fleet.rules.ApplianceKind`."""
     name: str
     site: str
+    code: str
+    """As on its sticker."""
     path: str
     """Of its page: what its QR leads to, from the first slash on."""
     online: bool
@@ -55,48 +61,115 @@ class ApplianceShown(Struct, frozen=True, kw_only=True):
     powered: bool
     troubles: tuple[Trouble, ...]
     taps: tuple[TapShown, ...]
-    tank_permille: int | None
-    """How full its tank is."""
 
 
 class TextShown(Struct, frozen=True, kw_only=True):
     """A message to a customer, as a phone would show it."""
 
+    number: int
+    """From 1 on, rising."""
     at_ms: int
     to: str
     """The phone, masked."""
     text: str
+    code: str = ""
+    """The login code in it."""
+    path: str = ""
+    """Of the bill it speaks of."""
 
 
 class LinkLine(Struct, frozen=True, kw_only=True):
     """One message of the link as it passed."""
 
+    number: int
+    """From 1 on, rising."""
     at_ms: int
-    terminal: TerminalId
+    name: str
+    """The appliance's."""
     up: bool
+    """From the terminal to the server."""
     kind: str
     text: str
-    """The message as JSON, cut to what a line can hold; the terminal's secrets are never in one."""
+    """The message as JSON, cut to what a line can hold; codes that somebody typed are not in it."""
+    skipped: int = 0
+    """How many that came just before were left out, because more came than anybody reads."""
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What has happened since this demo began, by people with a phone: the guided tour ticks by it."""
+
+    run: str
+    """Another one after each start of the demo."""
+    codes: int = 0
+    logins: int = 0
+    payments: int = 0
+    starts: int = 0
+    ends: int = 0
+
+
+class Paid(Struct, frozen=True, kw_only=True):
+    """Cash that was put on a customer's wallet. Minor units."""
+
+    amount_minor: int
+    balance_minor: int
+    """What the wallet holds now, bonus included."""
+    repaid_minor: int = 0
+    """What of it went to arrears."""
+    again: bool = False
+    """The same payment had been posted before; nothing was posted now."""
+
+
+class CounterRefusal(StrEnum):
+    """Why the counter takes no money."""
+
+    NO_PHONE = "no_phone"
+    """That is no phone number."""
+    UNKNOWN_PHONE = "unknown_phone"
+    """Nobody has registered with it."""
+    AMOUNT = "amount"
+    """Not between one minor unit and what one person brings."""
+    OTHER_PAYMENT = "other_payment"
+    """The key belongs to a payment with another amount."""
+    SHUT = "shut"
+    """The books cannot be written at this moment; nothing was posted."""
+
+
+class CounterRefused(Exception):
+    """The counter did not take it; nothing was posted."""
+
+    def __init__(self, reason: CounterRefusal) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 class WallPort(Protocol):
-    """The demo behind the wall."""
+    """The demo behind the wall. What it shows is read from memory: looking costs nothing."""
 
-    def look(self) -> tuple[ApplianceShown, ...]:
-        """Every appliance as it stands now."""
+    @property
+    def currency(self) -> str:
+        """Of the counter and the displays."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether a phone in the same network can open what the QR leads to."""
+
+    def look(self, language: Language) -> tuple[ApplianceShown, ...]:
+        """Every appliance as it stands now, its displays in this language."""
 
     def texts(self) -> tuple[TextShown, ...]:
         """The latest messages to customers, the newest last."""
 
-    def link_lines(self) -> AsyncIterator[LinkLine]:
-        """The link's messages as they pass, from now on."""
+    def link_lines(self) -> tuple[LinkLine, ...]:
+        """The latest messages of the link, the newest last."""
 
-    async def press_stop(self, terminal: TerminalId, outlet: int) -> None:
-        """Press a tap's stop button. KeyError when there is none."""
+    def facts(self) -> Facts:
+        """What has happened so far."""
+
+    async def press_stop(self, terminal: TerminalId, outlet: int) -> bool:
+        """Press a tap's stop button; whether anything there could feel it. KeyError when there is none."""
 
     async def trouble(self, terminal: TerminalId, trouble: Trouble, *, on: bool) -> None:
-        """Break or mend something. KeyError for another's terminal."""
+        """Break or mend something. KeyError when there is no such terminal."""
 
-    async def pay_at_counter(self, phone: str, amount_minor: int, key: str) -> str:
-        """Cash onto a customer's wallet: what was done, in a line. FieldError for a phone nobody registered with
-        or an amount that cannot be; the same key twice is one payment."""
+    async def pay_at_counter(self, phone: str, amount_minor: int, key: str) -> Paid:
+        """Cash onto a customer's wallet; the same key twice is one payment. CounterRefused."""

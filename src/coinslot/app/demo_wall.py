@@ -1,0 +1,268 @@
+"""The demo behind the wall: what its simulated terminals show, and hands that press and break them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import assert_never
+
+from msgspec import Struct
+from nats.aio.client import Client
+
+from coinslot.access import stickers
+from coinslot.app.demo_counter import Counter
+from coinslot.app.demo_link_log import LinkLog
+from coinslot.app.demo_phones import DemoPhones
+from coinslot.app.demo_world import World
+from coinslot.engines.connect import UNANSWERED, Pool
+from coinslot.keyring import Keyring
+from coinslot.people.notices import Language
+from coinslot.sandbox.appliances.terminal import SimulatedTerminal
+from coinslot.terminal.display import in_chinese
+from coinslot.terminal.events import StopKey
+from coinslot.terminal.settings import Language as Spoken
+from coinslot.terminal.simulated import settings_for
+from coinslot.web.wall.port import ApplianceShown, Facts, LinkLine, Paid, TapShown, TextShown, Trouble
+from coinslot.wire.ids import TerminalId, new_id
+
+log = logging.getLogger(__name__)
+
+_EVERY_S = 0.5
+_ONLINE = "SELECT terminal_id FROM terminal_link WHERE operator_id = $1 AND online"
+_LOGINS = "SELECT count(*) FROM browser_login WHERE operator_id = $1 AND made_at >= $2"
+# Who came with a phone: the crowd has none.
+_SESSIONS = """
+    SELECT count(s.started_at) AS starts, count(s.settled_at) FILTER (WHERE s.started_at IS NOT NULL) AS ends
+    FROM customer c JOIN session s USING (operator_id, customer_id)
+    WHERE c.operator_id = $1 AND c.phone IS NOT NULL AND s.created_at >= $2
+"""
+
+
+class _Fixed(Struct, frozen=True, kw_only=True):
+    """What does not change of an appliance while the demo runs."""
+
+    kind: str
+    name: str
+    code: str
+    path: str
+    outlets: dict[int, str]
+
+
+class _Begun(Struct, frozen=True):
+    """When a vessel was put under a tap: at which session, and what had poured by then."""
+
+    session: str
+    poured_ul: int
+
+
+class DemoWall:
+    """A `web.wall.port.WallPort`. Its figures of the database are those of the latest look, at most half a second old."""
+
+    def __init__(
+        self,
+        world: World,
+        terminals: Sequence[SimulatedTerminal],
+        phones: DemoPhones,
+        keyring: Keyring,
+        *,
+        reachable: bool,
+    ) -> None:
+        self._world = world
+        self._terminals = {one.id: one for one in terminals}
+        self._fixed = _fixed(world, keyring)
+        self.phones = phones
+        self.keyring = keyring
+        self._counter = Counter(world.operator, world.currency)
+        self._link = LinkLog({key: one.name for key, one in self._fixed.items()})
+        self._reachable = reachable
+        self._pool: Pool
+        self._online: frozenset[str] = frozenset()
+        self._facts = Facts(run=new_id("run"))
+        self._hands = {key: asyncio.Lock() for key in self._terminals}
+        self._begun: dict[tuple[TerminalId, int], _Begun] = {}
+
+    def over(self, pool: Pool) -> DemoWall:
+        """Itself, with the database it reads."""
+        self._pool = pool
+        return self
+
+    async def run(self, client: Client) -> None:
+        """Follow the link and the database until cancelled."""
+        await self._link.start(client)
+        began_at = await self._pool.fetchval("SELECT now()")
+        while True:
+            try:
+                await self._read(began_at)
+            except UNANSWERED as error:
+                log.warning("the wall shows what was last known: %s", type(error).__name__)
+            for key, terminal in self._terminals.items():
+                for outlet in self._fixed[key].outlets:
+                    self._glass_ml(terminal, outlet)  # notes where a use begins, seen or unseen
+            await asyncio.sleep(_EVERY_S)
+
+    async def _read(self, began_at: object) -> None:
+        own = self._world.operator
+        async with self._pool.acquire() as connection:
+            online = await connection.fetch(_ONLINE, own)
+            logins = await connection.fetchval(_LOGINS, own, began_at)
+            used = await connection.fetchrow(_SESSIONS, own, began_at)
+        self._online = frozenset(row["terminal_id"] for row in online)
+        self._facts = Facts(
+            run=self._facts.run,
+            logins=logins,
+            starts=used["starts"] if used else 0,
+            ends=used["ends"] if used else 0,
+        )
+
+    # ------------------------------------------------------------ what is shown
+
+    @property
+    def currency(self) -> str:
+        """See `WallPort`."""
+        return self._world.currency
+
+    @property
+    def reachable(self) -> bool:
+        """See `WallPort`."""
+        return self._reachable
+
+    def look(self, language: Language) -> tuple[ApplianceShown, ...]:
+        """See `WallPort`."""
+        return tuple(self._appliance(one, language) for one in self._terminals.values())
+
+    def texts(self) -> tuple[TextShown, ...]:
+        """See `WallPort`."""
+        return self.phones.texts()
+
+    def link_lines(self) -> tuple[LinkLine, ...]:
+        """See `WallPort`."""
+        return self._link.lines()
+
+    def facts(self) -> Facts:
+        """See `WallPort`."""
+        return Facts(
+            run=self._facts.run,
+            codes=self.phones.codes,
+            logins=self._facts.logins,
+            payments=self._counter.payments,
+            starts=self._facts.starts,
+            ends=self._facts.ends,
+        )
+
+    def _appliance(self, terminal: SimulatedTerminal, language: Language) -> ApplianceShown:
+        fixed = self._fixed[terminal.id]
+        return ApplianceShown(
+            terminal=terminal.id,
+            kind=fixed.kind,
+            name=fixed.name,
+            site=self._world.site,
+            code=fixed.code,
+            path=fixed.path,
+            online=terminal.powered and terminal.id in self._online,
+            powered=terminal.powered,
+            troubles=tuple(_troubles(terminal)),
+            taps=tuple(self._tap(terminal, outlet, name, language) for outlet, name in fixed.outlets.items()),
+        )
+
+    def _tap(self, terminal: SimulatedTerminal, outlet: int, name: str, language: Language) -> TapShown:
+        water = terminal.outlet(outlet)
+        use = terminal.use(outlet)
+        flows = water.is_open and not water.tap_closed
+        return TapShown(
+            outlet=outlet,
+            name=name,
+            lines=_display(terminal, outlet, language) if terminal.powered else ("", ""),
+            valve_open=water.is_open,
+            flow_ml_per_min=water.flow.ml_per_min if flows else 0,
+            glass_ml=self._glass_ml(terminal, outlet),
+            tank_permille=terminal.appliance.tank_permille(outlet),
+            in_use=use is not None,
+            out_of_order=terminal.powered and use is None and not terminal.looks_free(outlet),
+        )
+
+    def _glass_ml(self, terminal: SimulatedTerminal, outlet: int) -> int:
+        """What has poured since the latest session here was first seen; a new one brings an empty glass."""
+        water, use = terminal.outlet(outlet), terminal.use(outlet)
+        with contextlib.suppress(OSError):
+            water.read()  # what pours without power is counted by nobody else
+        begun = self._begun.get((terminal.id, outlet))
+        if begun is None or (use is not None and use.session != begun.session):
+            begun = _Begun(use.session if use else "", water.poured_ul)
+            self._begun[terminal.id, outlet] = begun
+        return (water.poured_ul - begun.poured_ul) // 1000
+
+    # ------------------------------------------------------------ what is pressed
+
+    async def press_stop(self, terminal: TerminalId, outlet: int) -> bool:
+        """See `WallPort`."""
+        one = self._terminals[terminal]
+        if outlet not in self._fixed[terminal].outlets:
+            raise KeyError(outlet)
+        if one.powered:
+            one.appliance.press(StopKey(outlet))
+        return one.powered
+
+    async def trouble(self, terminal: TerminalId, trouble: Trouble, *, on: bool) -> None:
+        """See `WallPort`."""
+        one = self._terminals[terminal]
+        outlets = one.appliance.simulated.values()
+        # Of two hands on one switch the second waits: an agent must have ended before the next one begins.
+        async with self._hands[terminal]:
+            match trouble:
+                case Trouble.UNPLUGGED:
+                    (one.cable.pull if on else one.cable.plug)()
+                case Trouble.POWER_CUT if on:
+                    await one.power_off()
+                case Trouble.POWER_CUT:
+                    one.power_on()
+                case Trouble.METER_STUCK:
+                    for outlet in outlets:
+                        outlet.meter_stuck = on
+                case Trouble.VALVE_STUCK:
+                    for outlet in outlets:
+                        outlet.valve_stuck = on
+                case Trouble.LEAK:
+                    for outlet in outlets:
+                        outlet.leak = on
+                case _:
+                    assert_never(trouble)
+
+    async def pay_at_counter(self, phone: str, amount_minor: int, key: str) -> Paid:
+        """See `WallPort`."""
+        return await self._counter.pay(self._pool, phone, amount_minor, key)
+
+
+def _fixed(world: World, keyring: Keyring) -> dict[TerminalId, _Fixed]:
+    found: dict[TerminalId, _Fixed] = {}
+    for place in world.places:
+        known = found.get(place.terminal)
+        found[place.terminal] = _Fixed(
+            kind=place.kind,
+            name=place.title,
+            code=place.code,
+            path=f"/m/{stickers.sign(keyring, place.code)}",
+            outlets={**(known.outlets if known else {}), place.outlet: place.name},
+        )
+    return found
+
+
+def _troubles(terminal: SimulatedTerminal) -> list[Trouble]:
+    outlets = terminal.appliance.simulated.values()
+    found = {
+        Trouble.UNPLUGGED: not terminal.cable.plugged,
+        Trouble.POWER_CUT: not terminal.powered,
+        Trouble.METER_STUCK: any(one.meter_stuck for one in outlets),
+        Trouble.VALVE_STUCK: any(one.valve_stuck for one in outlets),
+        Trouble.LEAK: any(one.leak for one in outlets),
+    }
+    return [trouble for trouble, on in found.items() if on]
+
+
+def _display(terminal: SimulatedTerminal, outlet: int, language: Language) -> tuple[str, str]:
+    """The glass as it is, without the outlet's name, which stands above it; in Chinese where that is read."""
+    first, second = terminal.outlet(outlet).lines
+    name = settings_for(terminal.board.model, terminal.id, Spoken.EN).outlets[outlet].name
+    first = first.removeprefix(name).strip()
+    return (in_chinese(first), in_chinese(second)) if language == "zh" else (first, second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from datetime import datetime
 from typing import Final
 
@@ -78,7 +79,7 @@ async def _ask(page: Page, visit: Visit, phone: str) -> tuple[Pending, AskedCode
             operator=operator,
             phone=asked.phone,
             login_code_id=asked.login_code_id,
-            again_s=int(asked.again_at.timestamp()) + 1,
+            again_s=math.ceil(asked.again_at.timestamp()),
         )
         # Kept before it is sent: a second press of the button comes while the first is still on its way.
         limits_of(page).codes.keep((page.token, operator, asked.phone), pending)

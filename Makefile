@@ -33,6 +33,7 @@ lint: $(READY)
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m coinslot.wire.generate --check
 	$(PYTHON) -m coinslot.web.translations --check
+	$(PYTHON) -m coinslot.app.settings_table --check docs/operating.md
 
 format: $(READY)
 	$(PYTHON) -m ruff check --fix .
@@ -43,6 +44,7 @@ documents: $(READY)
 	$(PYTHON) -m coinslot.wire.generate
 	$(PYTHON) -m coinslot.sessions.states docs/sessions.md
 	$(PYTHON) -m coinslot.web.translations
+	$(PYTHON) -m coinslot.app.settings_table docs/operating.md
 
 # The demo's invented data, and nothing else: it knows where it keeps it.
 clean-demo: $(READY)

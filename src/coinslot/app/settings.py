@@ -69,7 +69,8 @@ class LogLevel(StrEnum):
 
 
 class MqttTls(StrEnum):
-    """How terminals' connections are secured."""
+    """How terminals' connections are secured: auto (as the files say), own (a CA made here), public (a broker
+    elsewhere with a certificate that everybody trusts)."""
 
     AUTO = "auto"
     """TLS if `mqtt_tls_cert` or `mqtt_tls_ca` is set, else none."""
@@ -95,15 +96,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     demo: bool = False
     """A trial with invented money; the only place where known secrets are accepted."""
     role: Role = Role.ALL
+    """What this process does: all, web, link or sweep."""
     http_host: str = "127.0.0.1"
+    """Where HTTP listens; 0.0.0.0 for every address of this machine."""
     http_port: int = 8080
-    """0: any free one."""
+    """Its port; 0 for any free one."""
     public_url: str | None = None
     """How customers' phones reach the pages, such as https://wash.example.org: goes into QR codes and providers'
     callbacks. Kept without the last slash."""
     http_tls_cert: Path | None = None
+    """PEM file for HTTP's own TLS; without it HTTP is plain and a proxy in front of it does TLS."""
     http_tls_key: Path | None = None
-    """PEM files for HTTP's own TLS; without them HTTP is plain and a proxy in front of it does TLS."""
+    """The key of that certificate."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of proxies in front of HTTP, by comma. What X-Forwarded-For, -Proto and -Host say is
     believed from these and from nobody else."""
@@ -118,11 +122,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nats_url: str | None = None
     """A NATS elsewhere; without it one is run in data_dir. With it the seven keys below are needed."""
     nats_server_user: str = "server"
+    """Of the account in which server and terminals meet."""
     nats_server_password: str | None = None
+    """Its password."""
     nats_auth_user: str = "auth"
+    """Of the account that answers the auth callout."""
     nats_auth_password: str | None = None
+    """Its password."""
     nats_sys_user: str = "sys"
+    """Of the system account: who is connected, and cutting who may not be."""
     nats_sys_password: str | None = None
+    """Its password."""
     nats_issuer_seed: str | None = None
     """The seed (SA…) of the account key named as issuer in the broker's auth_callout."""
     mqtt_host: str = "127.0.0.1"
@@ -130,32 +140,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mqtt_port: int | None = None
     """Of a NATS elsewhere; an embedded one chooses and keeps its own."""
     mqtt_tls_cert: Path | None = None
+    """PEM file for the embedded broker's MQTT listener."""
     mqtt_tls_key: Path | None = None
-    """PEM files for the embedded broker's MQTT listener."""
+    """The key of that certificate."""
     mqtt_tls: MqttTls = MqttTls.AUTO
-    """How terminals' connections are secured."""
+    """How terminals' connections are secured: auto (as the files say), own (a CA made here), public (a broker
+    elsewhere with a certificate that everybody trusts)."""
     mqtt_tls_ca: Path | None = None
     """PEM file with the CA of that listener, handed to terminals when they are claimed; they then trust it alone."""
     sms: Sms | None = None
     """Who sends SMS: with aliyun the four keys below are needed."""
     aliyun_access_key_id: str | None = None
+    """Of a user that may do nothing but send SMS."""
     aliyun_access_key_secret: str | None = None
+    """Its secret."""
     aliyun_sign_name: str | None = None
     """The approved name in front of each SMS."""
     aliyun_template_code_zh: str | None = None
     """The approved template (SMS_…) of a login code, with ${code}."""
     aliyun_template_code_en: str | None = None
+    """The same in English; without it the Chinese one is sent."""
     aliyun_template_bill_zh: str | None = None
     """The same of a bill, with ${place}, ${amount} and ${session}; without it no bill is sent by SMS."""
     aliyun_template_bill_en: str | None = None
+    """The same in English; without it the Chinese one is sent."""
     smtp_host: str | None = None
     """The mail server; with it `smtp_from` is needed. Always encrypted: port 465 at once, others by STARTTLS."""
     smtp_port: int = 587
+    """Its port."""
     smtp_user: str | None = None
+    """For servers that want to know who sends."""
     smtp_password: str | None = None
+    """Its password."""
     smtp_from: str | None = None
     """The address mail comes from."""
     log_level: LogLevel = LogLevel.INFO
+    """debug, info, warning or error."""
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={str(self.data_dir)!r}, role={self.role.value!r}, demo={self.demo})"

@@ -53,13 +53,14 @@ async def town(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, town: Town) -> AsyncIterator[Visit]:
-    """`await visit(language="en", dark=True)`: somebody with a phone of their own; see `Phone`.
+    """`await visit(Phone(language="en", dark=True))`: somebody with a phone of their own; `origin` is another way
+    to the server.
 
     After the test nothing of what they saw may have complained.
     """
     async with contextlib.AsyncExitStack() as ending:
 
-        async def come(**phone: object) -> Visitor:
-            return await ending.enter_async_context(Visitor(browser, town.url, Phone(**phone)))
+        async def come(phone: Phone = Phone(), origin: str = "") -> Visitor:  # noqa: B008 - it is frozen
+            return await ending.enter_async_context(Visitor(browser, origin or town.url, phone))
 
         yield come

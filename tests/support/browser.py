@@ -24,6 +24,7 @@ from playwright.async_api import (
     Page,
     Request,
     async_playwright,
+    expect,
 )
 
 Speech: TypeAlias = Literal["zh", "en"]
@@ -41,6 +42,7 @@ SWITCHES = (
     # Whatever asks for another host finds none, so that nothing leaves even where a check fails to see it.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+expect.set_options(timeout=PATIENCE_MS)
 _INSIDE = ("data", "blob", "about")
 _STATUS = re.compile(r"the server responded with a status of (\d+)")
 
@@ -188,8 +190,3 @@ class Visitor:
                 "uploadThroughput": bytes_s,
             },
         )
-
-    async def no_network(self, *, gone: bool) -> None:
-        """Pull the phone out of the network, or put it back; what pages then complain of is forgiven."""
-        self.forgive("ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED", "ERR_NETWORK_IO_SUSPENDED")
-        await self.context.set_offline(gone)

@@ -79,7 +79,7 @@ def live_text(page: Page, view: LiveView, own: Own, now: datetime) -> LiveText:
         phase=phase,
         word=word,
         kind=kind,
-        note=_note(page, phase, own, hold),
+        note=_note(page, phase, own, view, hold),
         doubt=_doubt(page, view, hold),
         main=main,
         unit=unit,
@@ -130,7 +130,7 @@ def _word(page: Page, phase: Phase) -> tuple[str, str]:
             return page.say("Ended"), ""
 
 
-def _note(page: Page, phase: Phase, own: Own, hold: str) -> str:
+def _note(page: Page, phase: Phase, own: Own, view: LiveView, hold: str) -> str:
     match phase:
         case Phase.STARTING:
             return page.say("Opening the valve… this takes a few seconds.")
@@ -144,6 +144,12 @@ def _note(page: Page, phase: Phase, own: Own, hold: str) -> str:
             )
         case Phase.STOPPING:
             return page.say("Waiting for the appliance to say that it has shut; then comes the bill.")
+        case Phase.OFFLINE if view.stop_asked:
+            return page.say(
+                "The appliance is offline: your stop reaches it when it is back. Its own button stops it now, and it "
+                "stops by itself before %(hold)s is used up. Then comes the bill; you can leave.",
+                hold=hold,
+            )
         case Phase.OFFLINE:
             return page.say(
                 "The appliance is offline. Its own button still stops it, and it stops by itself before "

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import click
 import msgspec
 
+from coinslot.app.checks_doors import check_doors
 from coinslot.app.checks_engines import check_broker, check_database
 from coinslot.app.checks_machine import check_machine
 from coinslot.app.checks_notices import check_notices
@@ -50,7 +51,12 @@ def diagnose(load: Callable[[], Settings]) -> Sequence[Finding]:
     except EngineError as error:
         return [wrong("engines", error.message, error.remedy)]
     about = "the running demo's" if settings.demo else "complete, no known secret among them"
-    findings = [ok("settings", about), *check_machine(settings), *check_notices(settings)]
+    findings = [
+        ok("settings", about),
+        *check_machine(settings),
+        *check_doors(settings),
+        *check_notices(settings),
+    ]
     try:
         running = attached_installation(settings)
         if running is not None:

@@ -85,8 +85,7 @@ def embedded_broker(settings: Settings, progress: Progress = silent) -> Embedded
     """The NATS of this data folder, not started."""
     tls = None
     if settings.mqtt_tls is MqttTls.OWN:
-        folder = settings.data_dir / _TLS
-        tls = ListenerTls(folder / CERTIFICATE, folder / KEY)
+        tls = own_listener(settings)
     if settings.mqtt_tls_cert is not None and settings.mqtt_tls_key is not None:
         tls = ListenerTls(settings.mqtt_tls_cert, settings.mqtt_tls_key)
     return EmbeddedBroker(settings.data_dir / "nats", progress, mqtt_host=settings.mqtt_host, tls=tls)
@@ -106,6 +105,12 @@ def terminal_door(settings: Settings, broker: BrokerAccess) -> TerminalDoor:
         tls=settings.mqtt_tls is not MqttTls.AUTO or ca is not None or settings.mqtt_tls_cert is not None,
         ca=ca,
     )
+
+
+def own_listener(settings: Settings) -> ListenerTls:
+    """Where certificate and key of our own making lie."""
+    folder = settings.data_dir / _TLS
+    return ListenerTls(folder / CERTIFICATE, folder / KEY)
 
 
 def own_ca_file(settings: Settings) -> Path | None:

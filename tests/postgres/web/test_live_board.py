@@ -327,6 +327,23 @@ async def test_a_meter_in_doubt_is_said_and_not_counted(
     assert (ml(view), view.charge_minor) == (500, 2)
 
 
+async def test_a_row_that_cannot_be_read_spoils_no_others_view(
+    board: LiveBoard, api: Api, house: House, session: str
+) -> None:
+    body = {"terminal": house.terminals[1].terminal_id, "customer": house.customers[1]}
+    other = str((await api.start(house, "two", **body)).json()["id"])
+    await runs(api.pool, other)
+    async with board.watch(house.operator, session) as views, board.watch(house.operator, other) as others:
+        await until(views, lambda _: True)
+        await until(others, lambda _: True)
+        await api.pool.execute("UPDATE session SET meter = '[]' WHERE session_id = $1", session)
+        await api.pool.execute("UPDATE session SET stop_asked_at = now() WHERE session_id = $1", other)
+        await until(others, lambda view: view.stop_asked)
+        assert ml(await until(views, lambda _: True)) == 500
+        await ends(api.pool, session)
+        await until(views, lambda view: view.ended)
+
+
 async def test_a_stop_command_asks_for_the_state(
     board: LiveBoard, api: Api, client: Client, house: House, session: str
 ) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import datetime
+
+import msgspec
 
 from coinslot.sessions.states import State
 from coinslot.web.live.store import Change, Found, Key
 from coinslot.web.live.views import Heard, LiveView, view_of
 from coinslot.wire.ids import TerminalId
 from coinslot.wire.messages import Readings
+
+log = logging.getLogger(__name__)
 
 
 class Watched:
@@ -106,7 +111,12 @@ class Watched:
         self._tell()
 
     def _tell(self) -> None:
-        view = view_of(self._session, self._standing, self._heard)
+        try:
+            view = view_of(self._session, self._standing, self._heard)
+        except (ValueError, msgspec.MsgspecError) as error:
+            # One row that cannot be read must not end the watching of all others; its page says how old it is.
+            log.error("session %s cannot be shown as it is now: %s", self._session.id, error)
+            return
         if view != self.view:
             self.view = view
             self._wake()

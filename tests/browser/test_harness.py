@@ -17,7 +17,7 @@ import segno
 from playwright.async_api import Browser
 
 from tests.support.browser import Phone, Visitor, browser_path
-from tests.support.looks import axe, enlarge_text, overflow, scan, small_targets
+from tests.support.looks import axe, enlarged_text, overflow, scan, small_targets
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = """<!doctype html><html lang="en"><head><meta name="viewport" content="width=device-width">
@@ -110,11 +110,14 @@ async def test_checks_find_what_they_are_for(browser: Browser) -> None:
 
 async def test_text_can_be_enlarged_where_the_page_allows_it(browser: Browser) -> None:
     async with serving(GOOD % "") as url, Visitor(browser, url, Phone()) as visitor:
-        await enlarge_text(await visitor.opens("/"))
+        page = await visitor.opens("/")
+        async with enlarged_text(page):
+            assert await page.evaluate("getComputedStyle(document.querySelector('p')).fontSize") == "32px"
+        assert await page.evaluate("getComputedStyle(document.querySelector('p')).fontSize") == "16px"
     async with serving(GOOD.replace("1rem", "16px") % "") as url, Visitor(browser, url, Phone()) as visitor:
         page = await visitor.opens("/")
         with pytest.raises(AssertionError, match="text of 16 px is 16 px"):
-            await enlarge_text(page)
+            await enlarged_text(page).__aenter__()
 
 
 async def test_a_phone_without_scripts_runs_none(browser: Browser) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
@@ -14,8 +16,9 @@ from playwright.async_api import Page
 
 TOUCH_PX = 44
 """Wet thumbs; WCAG 2.2 asks for 24."""
+USUAL_TEXT_PX = 16
 LARGE_TEXT_PX = 32
-"""Twice the browser's usual 16: what people with weak eyes choose in its settings."""
+"""Twice the usual: what people with weak eyes choose in its settings."""
 
 
 class _Node(TypedDict):
@@ -35,15 +38,17 @@ def _axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-async def axe(page: Page) -> list[str]:
-    """Every rule that the page breaks, also of best practice, each place a line.
+async def axe(page: Page, *rules: str) -> list[str]:
+    """Every rule that the page breaks, or of these `rules`; those of best practice too. Each place is a line.
 
     The script is evaluated by the debugger, which no Content-Security-Policy concerns, so the page is judged
     under its own. A page without JavaScript cannot be judged: timers do not run there.
     """
-    await page.evaluate(_axe())
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(_axe())
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
     found: list[_Violation] = await page.evaluate(
-        "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+        "async options => (await axe.run(document, options)).violations", options
     )
     return [
         f"{one['id']} ({one['impact']}): {node['html']}: {node['failureSummary']}"
@@ -107,7 +112,8 @@ _SMALL_TARGETS = """least => {
 }"""
 
 
-async def enlarge_text(page: Page) -> None:
+@asynccontextmanager
+async def enlarged_text(page: Page) -> AsyncIterator[None]:
     """All text twice as large, as by the browser's own setting. AssertionError where the page does not follow it."""
     measure = """() => parseFloat(getComputedStyle(
         document.querySelector('main p') ?? document.querySelector('main')).fontSize)"""
@@ -116,6 +122,29 @@ async def enlarge_text(page: Page) -> None:
     await session.send("Page.setFontSizes", {"fontSizes": {"standard": LARGE_TEXT_PX, "fixed": 26}})
     after = await page.evaluate(measure)
     assert after == 2 * before, f"text of {before} px is {after} px where twice as large is asked for"
+    try:
+        yield
+    finally:
+        await session.send("Page.setFontSizes", {"fontSizes": {"standard": USUAL_TEXT_PX, "fixed": 13}})
+        await session.detach()
+
+
+async def faults(page: Page, widths: Sequence[int] = (280, 320, 390)) -> list[str]:
+    """Everything the checks here find, in light and dark, on screens so wide, and with text twice as large."""
+    found = await axe(page)
+    await page.emulate_media(color_scheme="dark")
+    found += [f"dark: {one}" for one in await axe(page, "color-contrast")]
+    await page.emulate_media(color_scheme="light")
+    found += await small_targets(page)
+    size = page.viewport_size
+    assert size is not None
+    for width in widths:
+        await page.set_viewport_size({"width": width, "height": size["height"]})
+        found += [f"at {width} px: {one}" for one in await overflow(page)]
+    async with enlarged_text(page):
+        found += [f"at {widths[-1]} px with text twice as large: {one}" for one in await overflow(page)]
+    await page.set_viewport_size(size)
+    return found
 
 
 def scan(picture: bytes) -> list[str]:

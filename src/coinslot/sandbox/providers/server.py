@@ -1,0 +1,131 @@
+"""The sandbox's one server: providers, the payer's phone, and its own controls, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, Self, cast
+
+import uvicorn
+
+from coinslot.sandbox.providers.clock import SandboxClock
+from coinslot.sandbox.providers.controls import Controls
+from coinslot.sandbox.providers.http import Application, Route
+from coinslot.sandbox.providers.phone import Phone, Till
+from coinslot.sandbox.providers.retries import Retries
+from coinslot.sandbox.providers.switches import Switches
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
+
+_GRACE_S: Final = 1
+
+
+class ProviderSandbox(Protocol):
+    """One provider's wire, to be put into a server."""
+
+    name: str
+    till: Till
+    """Its orders, for payers."""
+    retries: Retries
+    """Its notifications."""
+
+    def routes(self) -> tuple[Route, ...]:
+        """What it answers."""
+
+    def attach(self, url: str) -> None:
+        """The server's address is known now: codes and links hold it."""
+
+
+class SandboxServer:
+    """`async with SandboxServer(...) as server:` serves until the block ends.
+
+    Its parts are made first (`clock`, `switches`), handed to the providers, and those are added before the start.
+    """
+
+    def __init__(self, *, clock: SandboxClock, switches: Switches, port: int = 0) -> None:
+        self.clock = clock
+        self.switches = switches
+        self.url = ""
+        """Known once started."""
+        self._port = port
+        self._application = Application()
+        self._phone = Phone()
+        self._controls = Controls(clock, switches)
+        self._providers: list[ProviderSandbox] = []
+        self._application.add(self._phone.routes())
+        self._application.add(self._controls.routes())
+
+    def add(self, provider: ProviderSandbox) -> None:
+        """One more provider; paths of earlier ones come first."""
+        self._providers.append(provider)
+        self._phone.add(provider.till)
+        self._controls.add(provider.name, provider.retries)
+        self._application.add(provider.routes())
+
+    async def __aenter__(self) -> Self:
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=256)
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for provider in self._providers:
+            provider.attach(self.url)
+        config = uvicorn.Config(
+            # uvicorn spells the same protocol with types of its own.
+            cast("ASGIApplication", self._application),
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        self._server = _Quiet(config)
+        self._tasks = [
+            asyncio.create_task(self._server.serve([listener]), name="sandbox"),
+            asyncio.create_task(self.clock.run(), name="sandbox clock"),
+        ]
+        started = asyncio.create_task(self._server.taking.wait())
+        await asyncio.wait([started, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        started.cancel()
+        for task in self._tasks:
+            if task.done():
+                task.result()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._application.end()
+        self._server.should_exit = True
+        serving, clock = self._tasks
+        await asyncio.wait([serving])
+        clock.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await clock
+        serving.result()
+
+    async def serve(self) -> None:
+        """Until cancelled; for a process of its own, after the block was entered."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves the process's signals alone, and tells when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.taking = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the process's own matter."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.taking.set()

@@ -32,6 +32,8 @@ class Purpose(StrEnum):
     """Wraps the keys of persons."""
     ID_NUMBER = "id-number"
     """Hashes ID numbers to find the same one twice."""
+    REQUEST = "request"
+    """Hashes what was asked under a key of the caller's: phone numbers could be guessed from a bare hash."""
 
 
 class Keyring:

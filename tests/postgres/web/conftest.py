@@ -41,8 +41,11 @@ class Phones:
         self.failure: NotSent | None = None
         self.gate: asyncio.Event | None = None
         """While it is not set, nothing leaves."""
+        self.asked = asyncio.Event()
+        """Something was to be sent."""
 
     async def send(self, to: Recipient, notice: Notice) -> str:
+        self.asked.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.failure is not None:

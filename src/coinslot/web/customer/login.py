@@ -26,7 +26,7 @@ from coinslot.people.logins import (
 from coinslot.people.notices import LoginCodeNotice, NotSent, Recipient
 from coinslot.people.rules import normal_phone
 from coinslot.web.customer.limits import count_form, limits_of
-from coinslot.web.customer.login_steps import show_code, show_phone, show_yours
+from coinslot.web.customer.login_steps import GOOD_MINUTES, show_code, show_phone, show_yours
 from coinslot.web.customer.pending import Pending, drop_pending, find_pending, keep_pending
 from coinslot.web.customer.visit import Visit, open_visit
 from coinslot.web.customer.wait_words import again_words, seconds_until
@@ -39,18 +39,16 @@ log = logging.getLogger(__name__)
 
 SEND_S: Final = 15.0
 """A provider that has not answered by then is not waited for: the code may come all the same."""
-_MINUTES: Final = 5
-
 _TOO_OLD: Final = marked("This code cannot be used any more. Ask for a new one.")
 
 
 @post("/m/{token:str}/code", status_code=200)
 async def send_code(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     """Send a code to the number in the form, or another one to the number it was last sent to."""
+    count_form(page)
     visit = await open_visit(page, token)
     if visit is None:
         return unknown_page(page)
-    count_form(page)
     form = await page.form()
     if visit.customer is not None:
         return page.go(visit.path)
@@ -87,7 +85,7 @@ async def _ask(page: Page, visit: Visit, phone: str) -> tuple[Pending, AskedCode
 
 
 async def _send(page: Page, visit: Visit, pending: Pending, asked: AskedCode) -> Response[bytes]:
-    notice = LoginCodeNotice(operator_name=visit.here.operator_name, code=asked.code, minutes=_MINUTES)
+    notice = LoginCodeNotice(operator_name=visit.here.operator_name, code=asked.code, minutes=GOOD_MINUTES)
     to = Recipient(phone=asked.phone, language=page.language.value)
     try:
         async with asyncio.timeout(SEND_S):
@@ -133,10 +131,10 @@ def _too_many(
 @post("/m/{token:str}/login", status_code=200)
 async def log_in(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     """Try the code."""
+    count_form(page)
     visit = await open_visit(page, token)
     if visit is None:
         return unknown_page(page)
-    count_form(page)
     form = await page.form()
     if visit.customer is not None:
         return page.go(visit.path)
@@ -204,10 +202,10 @@ def _wrong_code(page: Page, tries_left: int) -> str:
 @post("/m/{token:str}/yours", status_code=200)
 async def prove(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     """Show that the wallet behind the number is one's own."""
+    count_form(page)
     visit = await open_visit(page, token)
     if visit is None:
         return unknown_page(page)
-    count_form(page)
     form = await page.form()
     pending = find_pending(page, visit.here.operator)
     if visit.customer is not None or pending is None or not pending.proof:
@@ -246,10 +244,10 @@ def _wrong_tail(page: Page, visit: Visit, pending: Pending, tries_left: int) -> 
 @post("/m/{token:str}/anew", status_code=200)
 async def anew(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     """Begin with an account of one's own; the earlier owner of the number keeps everything but the number."""
+    count_form(page)
     visit = await open_visit(page, token)
     if visit is None:
         return unknown_page(page)
-    count_form(page)
     await page.form()
     pending = find_pending(page, visit.here.operator)
     if visit.customer is not None or pending is None or not pending.proof:

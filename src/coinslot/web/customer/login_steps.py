@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from litestar.response import Response
 
+from coinslot.people.login_rules import CODE_LIFE
 from coinslot.people.rules import masked_phone
 from coinslot.web.customer.pending import Pending, find_pending
 from coinslot.web.customer.visit import Visit, show
 from coinslot.web.customer.wait_words import seconds_until
 from coinslot.web.pages.page import Page
 
-_CHINA = "+86"
+GOOD_MINUTES: Final = CODE_LIFE // timedelta(minutes=1)
+_CHINA: Final = "+86"
 
 
 def show_login(page: Page, visit: Visit, *, status: int = 200, notice: str = "") -> Response[bytes]:
@@ -55,6 +58,7 @@ def show_code(
         notice=notice,
         error=error,
         phone=masked_phone(pending.phone).removeprefix(_CHINA),
+        minutes=GOOD_MINUTES,
         wait_s=seconds_until(datetime.fromtimestamp(pending.again_s, UTC)),
     )
 

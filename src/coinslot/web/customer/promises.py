@@ -139,7 +139,9 @@ def why_not(page: Page, here: Appliance, tap: Tap, standing: Standing) -> str:
     """Why it cannot be started now and how that ends; empty when it can."""
     if standing is Standing.BUSY and tap.use is not None:
         text = (
-            marked("Somebody is using it. It is free again when they stop, or %(s)s s after the water has stopped.")
+            marked(
+                "Somebody is using it. It is free again when they stop, or %(s)s s after the water has stopped."
+            )
             if here.kind in _WATER
             else marked(
                 "Somebody is using it. It is free again when they stop, or after %(s)s s without use."

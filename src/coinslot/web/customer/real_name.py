@@ -58,10 +58,10 @@ async def name_page(page: PageOf, token: FromPath[str]) -> Response[bytes]:
 )
 async def hand_in(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     """Take name, number and picture."""
+    count_form(page)
     visit = await open_visit(page, token)
     if visit is None:
         return unknown_page(page)
-    count_form(page)
     form = await page.form()
     if visit.customer is None or not visit.customer.name_needed:
         return page.go(visit.path)

@@ -34,10 +34,10 @@ _KEY_PREFIX: Final = "page:"
 @post("/m/{token:str}/start", status_code=200)
 async def start(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     """Hold, start, and go to the live meter. The form says which outlet and nothing else that counts."""
+    count_form(page)
     visit = await open_visit(page, token)
     if visit is None:
         return unknown_page(page)
-    count_form(page)
     form = await page.form()
     if visit.customer is None:
         return page.go(visit.path)

@@ -77,7 +77,7 @@ class LiveView(Struct, frozen=True, kw_only=True):
 
 def view_of(session: Session, standing: Standing, heard: Heard | None) -> LiveView:
     """The figures now: the stored meter moved by the latest reading, rated by the frozen quote. Stores nothing."""
-    meter = meter_of(session)
+    meter = meter_of(session) if session.settled_at is None else None
     usage: Mapping[Register, int] = {}
     doubted, duration_ms, used = False, 0, None
     if meter is not None:

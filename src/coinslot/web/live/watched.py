@@ -30,6 +30,8 @@ class Watched:
         """A reading on a link that the database did not yet know of."""
         self._news = asyncio.Event()
         self._over = False
+        self._unread = False
+        """The row as it is now cannot be read, and the log has been told so."""
         self.watchers = 0
         """Streams that follow it now."""
         self.kept_until_s = 0.0
@@ -115,8 +117,11 @@ class Watched:
             view = view_of(self._session, self._standing, self._heard)
         except (ValueError, msgspec.MsgspecError) as error:
             # One row that cannot be read must not end the watching of all others; its page says how old it is.
-            log.error("session %s cannot be shown as it is now: %s", self._session.id, error)
+            if not self._unread:
+                log.error("session %s cannot be shown as it is now: %s", self._session.id, error)
+            self._unread = True
             return
+        self._unread = False
         if view != self.view:
             self.view = view
             self._wake()

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 from msgspec import Struct
 
-from coinslot import tariffs
 from coinslot.access import stickers
 from coinslot.fleet.operator_rules import RealNameRule
 from coinslot.keyring import Keyring
@@ -24,7 +19,6 @@ from coinslot.sessions.states import State
 from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SessionId, TariffId, TerminalId
 from coinslot.wire.messages import Limits
 from coinslot.wire.records import FaultCode
-from coinslot.wire.registers import Register
 
 if TYPE_CHECKING:
     Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -220,68 +214,6 @@ async def find_customer_here(
     return None if row is None else one(row, CustomerHere)
 
 
-async def quotes(
-    connection: Connection, here: Appliance, customer: CustomerId | None
-) -> dict[str, tariffs.Quote]:
-    """What each tap with a tariff would promise this customer now, by the tap's choice."""
-    local = datetime.now(UTC).astimezone(ZoneInfo(here.timezone)).replace(tzinfo=None)
-    found: dict[str, tariffs.Quote] = {}
-    for tap in here.taps:
-        if tap.tariff is None:
-            continue
-        try:
-            found[tap.choice] = await _quote(connection, here, tap, tap.tariff, customer, local)
-        except ValueError:
-            # Kept in a form that this version cannot read: settlement refuses it, too.
-            log.error("the tariff %s, version %d, cannot be quoted", tap.tariff, tap.version)
-    return found
-
-
-async def _quote(
-    connection: Connection,
-    here: Appliance,
-    tap: Tap,
-    tariff_id: TariffId,
-    customer: CustomerId | None,
-    local: datetime,
-) -> tariffs.Quote:
-    tariff = tariff_of(tap.body)
-    context = tariffs.Context(started_local=local)
-    if customer is not None and not tariffs.is_timeless(tariff):
-        wanted = tariffs.scopes(tariff, local)
-        context = await _context(connection, here.operator, customer, tariff_id, wanted, local)
-    return tariffs.make_quote(tariff, tariff_id=tariff_id, version=tap.version, context=context)
-
-
-async def _context(
-    connection: Connection,
-    operator: OperatorId,
-    customer: CustomerId,
-    tariff: TariffId,
-    wanted: Sequence[tariffs.Scope],
-    local: datetime,
-) -> tariffs.Context:
-    today: dict[Register, int] = {}
-    year: dict[Register, int] = {}
-    rows = await connection.fetch(
-        "SELECT scope, register, used FROM customer_use"
-        " WHERE operator_id = $1 AND customer_id = $2 AND scope = ANY ($3::text[])",
-        operator,
-        customer,
-        [_counter(tariff, scope) for scope in wanted],
-    )
-    used = {(row["scope"], row["register"]): int(row["used"]) for row in rows}
-    for scope in wanted:
-        counts = today if scope.kind is tariffs.ScopeKind.DAY else year
-        counts[scope.register] = used.get((_counter(tariff, scope), scope.register.value), 0)
-    return tariffs.Context(started_local=local, used_today=today, used_in_year=year)
-
-
-def _counter(tariff: TariffId, scope: tariffs.Scope) -> str:
-    # As settlement writes it: a counter belongs to one tariff and one day, year or season.
-    return f"{tariff}/{scope.key}"
-
-
 async def session_of_key(
     connection: Connection, operator: OperatorId, customer: CustomerId, key: str
 ) -> SessionId | None:
@@ -293,12 +225,6 @@ async def session_of_key(
         key,
     )
     return None if found is None else SessionId(found)
-
-
-@lru_cache(maxsize=1024)
-def tariff_of(body: str) -> tariffs.Tariff:
-    """A version's tariff, parsed once."""
-    return tariffs.parse_tariff(body)
 
 
 _limits = msgspec.json.Decoder(Limits)

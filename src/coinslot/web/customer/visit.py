@@ -18,11 +18,10 @@ from coinslot.web.customer.appliances import (
     Standing,
     find_appliance,
     find_customer_here,
-    quotes,
-    tariff_of,
 )
 from coinslot.web.customer.offers import Offer, depends_on_time, offer_of
 from coinslot.web.customer.promises import Row, TapShown, rows, tap_shown
+from coinslot.web.customer.quotes import quotes, tariff_of
 from coinslot.web.pages.page import Page
 from coinslot.web.reading import Balance
 from coinslot.wire.ids import CustomerId, SessionId

@@ -90,7 +90,7 @@ async def report(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
         wrong = page.say("Please say in a few words what is wrong.")
         return _form(page, own, reason=reason, words_wrong=wrong)
     async with page.services.pool.acquire() as connection:
-        await report_bill(connection, own.session, f"{reason}: {words}" if words else reason)
+        await report_bill(connection, own.session, reason, words)
     return page.go(f"/s/{own.session.id}/report")
 
 

@@ -59,6 +59,14 @@ def search_key(kind: str, key: str) -> str:
     return key
 
 
+def plain_text(text: str) -> str:
+    """What somebody wrote, without what no database holds and no reader sees; lines stay lines."""
+    kept = (
+        sign for sign in text.replace("\r\n", "\n") if sign == "\n" or unicodedata.category(sign)[0] != "C"
+    )
+    return unicodedata.normalize("NFC", "".join(kept)).strip()
+
+
 def clean_name(field: str, text: str) -> str:
     """`text` in composed form without outer space. FieldError when it is empty, long or unprintable."""
     name = unicodedata.normalize("NFC", text).strip()

@@ -116,6 +116,24 @@ async def find_customer(connection: Connection, operator_id: OperatorId, key: st
     return one(rows[0], Customer)
 
 
+async def customer_by_id(
+    connection: Connection, operator_id: OperatorId, customer_id: CustomerId
+) -> Customer | None:
+    """The operator's customer with this id, and nothing else that somebody may be known by."""
+    row = await connection.fetchrow(
+        "SELECT * FROM customer WHERE operator_id = $1 AND customer_id = $2", operator_id, customer_id
+    )
+    return None if row is None else one(row, Customer)
+
+
+async def customer_by_phone(connection: Connection, operator_id: OperatorId, phone: str) -> Customer | None:
+    """The operator's customer with this number, typed in any way. FieldError for what is no number."""
+    row = await connection.fetchrow(
+        "SELECT * FROM customer WHERE operator_id = $1 AND phone = $2", operator_id, normal_phone(phone)
+    )
+    return None if row is None else one(row, Customer)
+
+
 async def block_customer(
     connection: Connection, operator_id: OperatorId, customer_id: CustomerId, *, by: str, reason: str = ""
 ) -> None:

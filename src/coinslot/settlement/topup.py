@@ -52,8 +52,9 @@ async def pay_in_cash(
     if not posted.fresh or not repaid_minor:
         return TopUp(fresh=posted.fresh, repaid_minor=0)
     # A second call, since whether the payment is a new one is known only now; both rows are locked already.
+    # In front, since payments' keys end as people like, and none begins so.
     repayment = arrears_repaid(
-        purse.operator, f"{key}:arrears", purse.customer, purse.currency, amount_minor=repaid_minor
+        purse.operator, f"arrears:{key}", purse.customer, purse.currency, amount_minor=repaid_minor
     )
     await post(connection, [repayment])
     return TopUp(fresh=True, repaid_minor=repaid_minor)

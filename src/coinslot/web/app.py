@@ -12,16 +12,18 @@ from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from coinslot.fields import FieldError, FieldErrors
+from coinslot.fields import FieldError, FieldErrors, MissingError
 from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.batching import Closed
 from coinslot.settlement.ports import Conflict
 from coinslot.web.api.appliances import appliance_routes
-from coinslot.web.api.customers import customer_routes, field_problems
+from coinslot.web.api.customers import customer_routes
 from coinslot.web.api.documents import openapi
 from coinslot.web.api.logins import login_routes
+from coinslot.web.api.real_names import Pictures, real_name_routes
 from coinslot.web.api.sessions import session_routes
 from coinslot.web.api.terminals import claim_throttle, terminal_routes
 from coinslot.web.customer.arriving import ARRIVING
@@ -30,7 +32,15 @@ from coinslot.web.health import healthz
 from coinslot.web.keys import ApiKeys, key_guard
 from coinslot.web.metrics import Metrics, metrics_route
 from coinslot.web.pages.routes import page_router, problem_page
-from coinslot.web.problems import FieldProblem, Problem, invalid_fields, not_found, unavailable
+from coinslot.web.problems import (
+    FieldProblem,
+    Problem,
+    invalid,
+    invalid_fields,
+    not_found,
+    too_large,
+    unavailable,
+)
 from coinslot.web.request import MAX_BODY_BYTES, ApiRequest
 from coinslot.web.services import Services
 from coinslot.web.tracing import route_of
@@ -46,14 +56,15 @@ AnyRequest: TypeAlias = Request[object, object, State]
 def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
     """The ASGI application. It owns nothing that has to be opened or closed."""
     guards = [key_guard(ApiKeys(services.pool))]
-    throttle = claim_throttle()
+    throttle, pictures = claim_throttle(), Pictures()
     api = Router(
         "/api/v1",
         route_handlers=[
-            session_routes(guards),
             appliance_routes(guards),
             customer_routes(guards),
+            real_name_routes(guards),
             login_routes(guards),
+            session_routes(guards),
             terminal_routes(),
         ],
         request_class=ApiRequest,
@@ -66,6 +77,7 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "throttle": Provide(lambda: throttle, sync_to_thread=False),
+            "pictures": Provide(lambda: pictures, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
         },
         exception_handlers={
@@ -76,7 +88,9 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
             Closed: _closing,
             FieldErrors: _fields,
             FieldError: _field,
+            MissingError: _missing,
             LedgerError: _refused_by_the_ledger,
+            asyncpg.TransactionRollbackError: _conflict,
             asyncpg.PostgresConnectionError: _no_database,
             asyncpg.OperatorInterventionError: _no_database,
             asyncpg.InsufficientResourcesError: _no_database,
@@ -122,16 +136,19 @@ def _http_error(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
         if _wants_page(_request):
             return problem_page(_request, not_found())
         return not_found().response()
-    reasons = {405: "method_not_allowed", 413: "too_large"}
-    details = {413: f"A body may have at most {MAX_BODY_BYTES} bytes."}
     status = error.status_code
+    if status == 413:
+        handler = _request.scope["route_handler"]
+        limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
+        return too_large(limit or MAX_BODY_BYTES).response()
+    reasons = {405: "method_not_allowed"}
     if status >= 500:
         return _unexpected(_request, error)
     return Problem(
         status,
         reasons.get(status, "bad_request"),
-        {405: "Method not allowed", 413: "Too large"}.get(status, "Bad request"),
-        details.get(status, "This request cannot be answered."),
+        {405: "Method not allowed"}.get(status, "Bad request"),
+        "This request cannot be answered.",
         headers=error.headers or {},
     ).response()
 
@@ -140,8 +157,8 @@ def _wants_page(request: AnyRequest) -> bool:
     return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
-def _conflict(_request: AnyRequest, error: Conflict) -> Response[bytes]:
-    log.warning("given up after several tries: %s", error)
+def _conflict(_request: AnyRequest, error: Conflict | asyncpg.TransactionRollbackError) -> Response[bytes]:
+    log.warning("given up: %s", error if isinstance(error, Conflict) else type(error).__name__)
     return unavailable(
         "busy_database", "Too much is being asked at this moment; nothing was held."
     ).response()
@@ -152,11 +169,16 @@ def _closing(_request: AnyRequest, _error: Closed) -> Response[bytes]:
 
 
 def _fields(_request: AnyRequest, error: FieldErrors) -> Response[bytes]:
-    return invalid_fields(field_problems(error.errors)).response()
+    return invalid_fields(tuple(FieldProblem(one.field, one.reason) for one in error.errors)).response()
 
 
 def _field(_request: AnyRequest, error: FieldError) -> Response[bytes]:
-    return invalid_fields(field_problems([error])).response()
+    return invalid(error.field, error.reason).response()
+
+
+def _missing(_request: AnyRequest, _error: MissingError) -> Response[bytes]:
+    """Gone since it was looked up. What it was is not repeated: it may be anything."""
+    return not_found().response()
 
 
 def _refused_by_the_ledger(_request: AnyRequest, error: LedgerError) -> Response[bytes]:

@@ -80,13 +80,18 @@ def key_guard(keys: ApiKeys) -> Guard:
         match = _BEARER.fullmatch(connection.headers.get("authorization", ""))
         operator = None if match is None else await keys.operator_of(match[1])
         if operator is None:
-            raise Problem(
-                401,
-                "no_key",
-                "A key is needed",
-                "Send `Authorization: Bearer csk_…` with a live key of your operator.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+            raise no_key()
         connection.scope["user"] = operator
 
     return guard
+
+
+def no_key() -> Problem:
+    """401: which of the reasons it is, is not told."""
+    return Problem(
+        401,
+        "no_key",
+        "A key is needed",
+        "Send `Authorization: Bearer csk_…` with a live key of your operator.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )

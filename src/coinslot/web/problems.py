@@ -34,7 +34,8 @@ class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     needed_minor: int | None = None
     balance_minor: int | None = None
     arrears_minor: int | None = None
-    proof: str | None = None
+    tries_left: Annotated[int | None, Meta(description="Of a code or an ID number's end.")] = None
+    proof: Annotated[str | None, Meta(description="A secret: for the next request alone.")] = None
     request_id: Annotated[str | None, Meta(examples=["5f2b9c0e7d1a4c38"])] = None
     """Name it when you ask about this answer: the log has it too."""
 
@@ -54,6 +55,7 @@ class Problem(Exception):
         needed_minor: int | None = None,
         balance_minor: int | None = None,
         arrears_minor: int | None = None,
+        tries_left: int | None = None,
         proof: str | None = None,
     ) -> None:
         super().__init__(f"{status} {reason}")
@@ -68,6 +70,7 @@ class Problem(Exception):
             needed_minor=needed_minor,
             balance_minor=balance_minor,
             arrears_minor=arrears_minor,
+            tries_left=tries_left,
             proof=proof,
         )
 
@@ -101,6 +104,16 @@ def invalid_fields(errors: tuple[FieldProblem, ...]) -> Problem:
 def not_found() -> Problem:
     """404, the same for what does not exist and for what is another operator's."""
     return Problem(404, "not_found", "Not found", "There is nothing here for this key.")
+
+
+def not_json(why: str) -> Problem:
+    """400: the body cannot be read at all; `why` does not repeat it."""
+    return Problem(400, "not_json", "The body is not JSON", why[:200])
+
+
+def too_large(at_most_bytes: int) -> Problem:
+    """413: the body is larger than this route takes."""
+    return Problem(413, "too_large", "Too large", f"A body may have at most {at_most_bytes} bytes here.")
 
 
 def unavailable(reason: str, detail: str, retry_after_s: int = 1) -> Problem:

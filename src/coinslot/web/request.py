@@ -11,7 +11,7 @@ from litestar import Request
 from litestar.datastructures import State
 from msgspec import Struct
 
-from coinslot.web.problems import FieldProblem, Problem, invalid_fields
+from coinslot.web.problems import FieldProblem, Problem, invalid_fields, not_json
 from coinslot.wire.ids import OperatorId
 
 MAX_BODY_BYTES: Final = 16 * 1024
@@ -44,7 +44,7 @@ def decode(body: bytes, kind: type[S]) -> S:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # Which byte is wrong helps its author; the text itself may be anything and is not repeated.
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Problem(400, "not_json", "The body is not JSON", why[:200]) from None
+        raise not_json(why) from None
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from coinslot.people.real_names import RealNameState
 from coinslot.sessions.states import State
 from coinslot.web.customer.appliances import Standing
+from coinslot.web.customer.report import MOST_WORDS, Complaint
 from coinslot.web.reading import Balance
 from coinslot.web.views import QuoteView, SessionView
 from coinslot.wire.ids import ApplianceId, CustomerId, Id, SessionId, TerminalId
@@ -29,6 +30,12 @@ class RegisterBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     name: Annotated[str, Meta(max_length=80, examples=["Lin"])] = ""
     phone: Phone | None = None
+
+
+class Registered(Struct, frozen=True, kw_only=True):
+    """What is kept of a registration, so that the same request makes no second customer."""
+
+    customer: CustomerId
 
 
 class PhoneBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,10 +108,20 @@ class CodeBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CodeAsked(Struct, frozen=True, kw_only=True):
-    """A code is on its way."""
+    """A code was made for the phone."""
 
     login_code: Annotated[
         str, Meta(description="Goes with the digits.", examples=["lgc_1ht5ah1x0c9qj9m6t2r4v8wz"])
+    ]
+    sent: Annotated[
+        bool,
+        Meta(
+            description=(
+                "False: nobody can say whether the message left. The code is good if it comes; otherwise ask again"
+                " from `again_at` on."
+            ),
+            examples=[True],
+        ),
     ]
     expires_at: datetime
     again_at: Annotated[datetime, Meta(description="From when another can be asked for.")]
@@ -228,7 +245,8 @@ class LiveFigures(Struct, frozen=True, kw_only=True):
 class ReportBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the customer finds wrong."""
 
-    words: Annotated[str, Meta(min_length=1, max_length=500, examples=["The water stayed cold."])]
+    kind: Annotated[Complaint, Meta(description="What is wrong; `other` wants words.")] = Complaint.OTHER
+    words: Annotated[str, Meta(max_length=MOST_WORDS, examples=["It stayed cold."])] = ""
 
 
 class ReportAnswer(Struct, frozen=True, kw_only=True):

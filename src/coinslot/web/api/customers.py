@@ -11,13 +11,13 @@ from litestar.params import FromPath, JSONBody, SkipValidation
 from litestar.types import Guard
 
 from coinslot.audit import Connection, write_audit
-from coinslot.fields import FieldError, MissingError, TakenError
+from coinslot.fields import TakenError
 from coinslot.fleet.store import find_operator
 from coinslot.ledger.errors import KeyConflict
-from coinslot.people.customers import add_customer, find_customer
+from coinslot.people.customers import add_customer, customer_by_id, customer_by_phone
 from coinslot.people.models import Customer
-from coinslot.people.real_names import RealName, find_real_name, submit
-from coinslot.people.rules import masked_phone, normal_phone
+from coinslot.people.real_names import find_real_name
+from coinslot.people.rules import masked_phone
 from coinslot.settlement.changes import Purse
 from coinslot.settlement.topup import pay_in_cash
 from coinslot.web import reading
@@ -25,21 +25,20 @@ from coinslot.web.api.bodies import (
     CustomerView,
     PhoneBody,
     PointsView,
-    RealNameBody,
     RegisterBody,
+    Registered,
     TopUpAnswer,
     TopUpBody,
 )
-from coinslot.web.api.documents import problem_answers
-from coinslot.web.api.once import Key, key_conflict, once
-from coinslot.web.problems import FieldProblem, Problem, invalid, not_found
+from coinslot.web.api.documents import BODY, problem_answers
+from coinslot.web.api.once import Key, once
+from coinslot.web.api.refusals import key_conflict, phone_taken
+from coinslot.web.problems import not_found
 from coinslot.web.request import ApiRequest
 from coinslot.web.services import Services
 from coinslot.wire.ids import CustomerId, OperatorId, is_id
 
 BY: Final = "api"
-MAX_REAL_NAME_BYTES: Final = 12 * 1024 * 1024
-"""A picture of 8 MiB in base64, and room for the rest."""
 
 _Services: TypeAlias = NamedDependency[SkipValidation[Services]]
 
@@ -52,7 +51,7 @@ _Services: TypeAlias = NamedDependency[SkipValidation[Services]]
         "At a desk or by another system: a name, a phone number that is new to this operator, or both. A customer"
         " who comes with the phone later logs in to this same wallet."
     ),
-    responses=problem_answers(400, 401, 409, 413, 422, 503),
+    responses=problem_answers(*BODY, "phone_taken", "key_conflict"),
 )
 async def register(
     request: ApiRequest, data: JSONBody[RegisterBody], services: _Services, idempotency_key: Key
@@ -60,18 +59,16 @@ async def register(
     """Register a customer."""
     operator = request.user
 
-    async def work(connection: Connection) -> CustomerView:
+    async def work(connection: Connection) -> Registered:
         try:
             made = await add_customer(connection, operator, name=data.name, phone=data.phone, by=BY)
         except TakenError:
-            raise Problem(
-                409, "phone_taken", "This number is registered", "Another customer has it; find them by it."
-            ) from None
-        except FieldError as error:
-            raise invalid(error.field, error.reason) from None
-        return _view(made, None)
+            raise phone_taken() from None
+        return Registered(customer=made.customer_id)
 
-    return await once(services.pool, operator, idempotency_key, data, CustomerView, work)
+    done = await once(services, operator, idempotency_key, data, Registered, work)
+    async with services.pool.acquire() as connection:
+        return await _view(connection, await own_customer(connection, operator, done.customer))
 
 
 @post(
@@ -80,40 +77,34 @@ async def register(
     status_code=200,
     summary="Find a customer by phone",
     description="The number is in the body, so that it ends up in no log of addresses.",
-    responses=problem_answers(400, 401, 404, 413, 422),
+    responses=problem_answers(*BODY, "not_found"),
 )
 async def search(request: ApiRequest, data: JSONBody[PhoneBody], services: _Services) -> CustomerView:
     """Find a customer by phone."""
-    try:
-        phone = normal_phone(data.phone)
-    except FieldError as error:
-        raise invalid(error.field, error.reason) from None
     async with services.pool.acquire() as connection:
-        found = await connection.fetchval(
-            "SELECT customer_id FROM customer WHERE operator_id = $1 AND phone = $2", request.user, phone
-        )
+        found = await customer_by_phone(connection, request.user, data.phone)
         if found is None:
             raise not_found()
-        return await _customer(connection, request.user, found)
+        return await _view(connection, found)
 
 
 @get(
     "/customers/{customer_id:str}",
     summary="Look at a customer",
     description="Who it is, as far as an operator's program needs it; the number is masked.",
-    responses=problem_answers(401, 404),
+    responses=problem_answers("not_found"),
 )
 async def show_customer(request: ApiRequest, customer_id: FromPath[str], services: _Services) -> CustomerView:
     """Look at a customer."""
     async with services.pool.acquire() as connection:
-        return await _customer(connection, request.user, customer_id)
+        return await _view(connection, await own_customer(connection, request.user, customer_id))
 
 
 @get(
     "/customers/{customer_id:str}/balance",
     summary="Read a balance",
     description="Principal and bonus can be spent; what sessions hold is apart, and so is what is owed.",
-    responses=problem_answers(401, 404),
+    responses=problem_answers("not_found"),
 )
 async def show_balance(
     request: ApiRequest, customer_id: FromPath[str], services: _Services
@@ -129,13 +120,14 @@ async def show_balance(
     "/customers/{customer_id:str}/points",
     summary="Read points",
     description="What sessions have earned and gifts have not yet used.",
-    responses=problem_answers(401, 404),
+    responses=problem_answers("not_found"),
 )
 async def show_points(request: ApiRequest, customer_id: FromPath[str], services: _Services) -> PointsView:
     """Read points."""
     async with services.pool.acquire() as connection:
-        found = await _customer(connection, request.user, customer_id)
-        return PointsView(points=await reading.points_balance(connection, request.user, found.id))
+        found = await own_customer(connection, request.user, customer_id)
+        points = await reading.points_balance(connection, request.user, found.customer_id)
+    return PointsView(points=points)
 
 
 @post(
@@ -146,7 +138,7 @@ async def show_points(request: ApiRequest, customer_id: FromPath[str], services:
         "Puts cash that a person has taken onto the wallet; what the customer owes is repaid out of it first. The"
         " same `Idempotency-Key` is one payment, however often it is sent."
     ),
-    responses=problem_answers(400, 401, 404, 409, 413, 422, 503),
+    responses=problem_answers(*BODY, "not_found", "key_conflict"),
 )
 async def top_up(
     request: ApiRequest,
@@ -159,10 +151,10 @@ async def top_up(
     operator = request.user
 
     async def work(connection: Connection) -> TopUpAnswer:
-        customer = (await _customer(connection, operator, customer_id)).id
+        customer = (await own_customer(connection, operator, customer_id)).customer_id
         currency = (await find_operator(connection, operator)).currency
         try:
-            done = await pay_in_cash(
+            paid = await pay_in_cash(
                 connection,
                 Purse(operator, customer, currency),
                 key=f"api:{idempotency_key}",
@@ -170,82 +162,36 @@ async def top_up(
                 bonus_minor=data.bonus_minor,
             )
         except KeyConflict:
+            # After a day the answer is forgotten; the ledger never forgets a payment.
             raise key_conflict() from None
-        await write_audit(
-            connection,
-            operator,
-            by=BY,
-            action="customer.top_up",
-            target=customer,
-            detail=f"{data.amount_minor} {currency}",
-        )
+        if paid.fresh:
+            await write_audit(
+                connection,
+                operator,
+                by=BY,
+                action="customer.top_up",
+                target=customer,
+                detail=f"{data.amount_minor} minor units of {currency}, {data.bonus_minor} bonus",
+            )
         balance = await reading.find_balance(connection, operator, customer)
         assert balance is not None  # the customer was found in this transaction
-        return TopUpAnswer(repaid_minor=done.repaid_minor, balance=balance)
+        return TopUpAnswer(repaid_minor=paid.repaid_minor, balance=balance)
 
-    return await once(services.pool, operator, idempotency_key, data, TopUpAnswer, work, about=customer_id)
+    return await once(services, operator, idempotency_key, data, TopUpAnswer, work, about=customer_id)
 
 
-@get(
-    "/customers/{customer_id:str}/real-name",
-    summary="How a real name stands",
-    description="Whether one waits, is approved or was rejected, and why. The name itself is not told.",
-    responses=problem_answers(401, 404),
-)
-async def show_real_name(request: ApiRequest, customer_id: FromPath[str], services: _Services) -> RealName:
-    """How a real name stands."""
-    async with services.pool.acquire() as connection:
-        found = None
-        if is_id(customer_id):
-            found = await find_real_name(connection, request.user, CustomerId(customer_id))
+async def own_customer(connection: Connection, operator: OperatorId, customer_id: str) -> Customer:
+    """Problem 404 for any text that is not the id of one of the operator's customers."""
+    found = None
+    if is_id(customer_id):
+        found = await customer_by_id(connection, operator, CustomerId(customer_id))
     if found is None:
         raise not_found()
     return found
 
 
-@post(
-    "/customers/{customer_id:str}/real-name",
-    opt={"body": RealNameBody},
-    request_max_body_size=MAX_REAL_NAME_BYTES,
-    summary="Hand in a real name",
-    description=(
-        "Name, ID number (GB 11643) and a picture of the card. While one waits or is approved, that one is the"
-        " answer: sending it twice changes nothing. All that is wrong is named at once."
-    ),
-    responses=problem_answers(400, 401, 404, 413, 422),
-)
-async def hand_in_real_name(
-    request: ApiRequest, customer_id: FromPath[str], data: JSONBody[RealNameBody], services: _Services
-) -> RealName:
-    """Hand in a real name."""
-    async with services.pool.acquire() as connection:
-        customer = (await _customer(connection, request.user, customer_id)).id
-        return await submit(
-            connection,
-            services.keyring,
-            request.user,
-            customer,
-            name=data.name,
-            id_number=data.id_number,
-            picture=data.picture,
-            by=BY,
-        )
-
-
-async def _customer(connection: Connection, operator: OperatorId, customer_id: str) -> CustomerView:
-    """Problem 404 for any text that is not the id of one of the operator's customers."""
-    if not is_id(customer_id):
-        raise not_found()
-    try:
-        found = await find_customer(connection, operator, customer_id)
-    except (MissingError, TakenError):
-        raise not_found() from None
-    if found.customer_id != customer_id:
-        raise not_found()  # it was the name of somebody
-    return _view(found, await find_real_name(connection, operator, found.customer_id))
-
-
-def _view(customer: Customer, real_name: RealName | None) -> CustomerView:
+async def _view(connection: Connection, customer: Customer) -> CustomerView:
+    real_name = await find_real_name(connection, customer.operator_id, customer.customer_id)
     return CustomerView(
         id=customer.customer_id,
         name=customer.name,
@@ -256,25 +202,11 @@ def _view(customer: Customer, real_name: RealName | None) -> CustomerView:
     )
 
 
-def field_problems(errors: Sequence[FieldError]) -> tuple[FieldProblem, ...]:
-    """What is wrong, field by field."""
-    return tuple(FieldProblem(error.field, error.reason) for error in errors)
-
-
 def customer_routes(guards: Sequence[Guard]) -> Router:
     """The routes of this module, behind `guards`."""
     return Router(
         "/",
-        route_handlers=[
-            register,
-            search,
-            show_customer,
-            show_balance,
-            show_points,
-            top_up,
-            show_real_name,
-            hand_in_real_name,
-        ],
+        route_handlers=[register, search, show_customer, show_balance, show_points, top_up],
         guards=guards,
         tags=["Customers"],
         security=[{"key": []}],

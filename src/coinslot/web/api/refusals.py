@@ -1,11 +1,12 @@
-"""Settlement's refusals as problems: a status programs can act on, words people can."""
+"""Settlement's refusals and the API's own as problems: a status programs can act on, words people can."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from coinslot.settlement.requests import Refusal, Refused
-from coinslot.web.problems import Problem
+from coinslot.web.problems import Problem, unavailable
 
 
 class _Wording(NamedTuple):
@@ -64,4 +65,111 @@ def refusal_problem(refused: Refused) -> Problem:
         needed_minor=refused.needed_minor,
         balance_minor=refused.balance_minor,
         arrears_minor=refused.arrears_minor,
+    )
+
+
+def key_conflict() -> Problem:
+    """This idempotency key stands for another request."""
+    return refusal_problem(Refused(reason=Refusal.KEY_CONFLICT))
+
+
+def phone_taken() -> Problem:
+    """Another customer of the operator has the number."""
+    return Problem(
+        409, "phone_taken", "This number is registered", "Another customer has it; find them by it."
+    )
+
+
+def erased() -> Problem:
+    """Nothing personal can be kept of this customer any more."""
+    return Problem(
+        409,
+        "erased",
+        "This customer was forgotten",
+        "Their personal data was erased at their wish, and none is taken again; register a new customer.",
+    )
+
+
+def busy_pictures() -> Problem:
+    """More pictures than can be looked at."""
+    return unavailable("busy_pictures", "Too many pictures are being looked at; send this one again.", 5)
+
+
+def not_ended() -> Problem:
+    """There is no bill yet."""
+    return Problem(
+        409, "not_ended", "Not ended", "What is reported is a bill; stop the session, then report it."
+    )
+
+
+def too_many_codes(again_at: datetime, now: datetime) -> Problem:
+    """No login code for now; which limit it is, is not told."""
+    wait_s = max(1, int((again_at - now).total_seconds()) + 1)
+    return Problem(
+        429,
+        "too_many_codes",
+        "Too many codes",
+        f"Another can be sent from {again_at:%Y-%m-%dT%H:%M:%SZ} on, in {wait_s} seconds.",
+        headers={"Retry-After": str(wait_s)},
+    )
+
+
+def not_sent(reason: str) -> Problem:
+    """The message cannot leave before something is put right; `reason` names nobody."""
+    return unavailable("not_sent", f"The code could not be sent: {reason}", 60)
+
+
+def still_yours(proof: str) -> Problem:
+    """The code was right, and the wallet behind the number may be an earlier owner's."""
+    return Problem(
+        409,
+        "still_yours",
+        "Is this number still theirs?",
+        "Nobody proved it for long. Ask for the end of the ID number (`/logins/still-mine`), or begin anew"
+        " (`/logins/anew`); `proof` goes with both, for ten minutes.",
+        proof=proof,
+    )
+
+
+def wrong_code(tries_left: int) -> Problem:
+    """Other digits were sent."""
+    return Problem(
+        403, "wrong_code", "Not the code", f"{tries_left} more tries are left.", tries_left=tries_left
+    )
+
+
+def wrong_tail(tries_left: int) -> Problem:
+    """Not the end of the ID number; with none left the proof still begins anew."""
+    if tries_left:
+        detail = f"{tries_left} more tries are left."
+    else:
+        detail = "No more tries today; the desk can help, or begin anew with the same `proof`."
+    return Problem(403, "wrong_tail", "Not the end of the ID number", detail, tries_left=tries_left)
+
+
+def code_over() -> Problem:
+    """Nothing can be done with this code or proof any more; why is not told."""
+    return Problem(
+        410, "code_over", "This code is over", "It is used, too old, or was never; ask for a new one."
+    )
+
+
+def too_many_tries(wait_s: int) -> Problem:
+    """Too many wrong claim codes."""
+    return Problem(
+        429,
+        "too_many_tries",
+        "Too many wrong codes",
+        f"Wait {wait_s} seconds, then try again.",
+        headers={"Retry-After": str(wait_s)},
+    )
+
+
+def no_such_code() -> Problem:
+    """Not a claim code that can be used."""
+    return Problem(
+        422,
+        "no_such_code",
+        "This code cannot be used",
+        "It is unknown, used or too old; ask the operator for a new one.",
     )

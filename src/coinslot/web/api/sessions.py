@@ -11,15 +11,16 @@ from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Response
 from litestar.types import Guard
 
-from coinslot.fields import storable
+from coinslot.fields import plain_text
 from coinslot.sessions.states import State
 from coinslot.settlement.reports import report_bill
 from coinslot.settlement.requests import Refusal, Refused, StartRequest
 from coinslot.web import reading
 from coinslot.web.api.bodies import LiveFigures, ReportAnswer, ReportBody, SessionPage, StartBody
-from coinslot.web.api.documents import problem_answers
+from coinslot.web.api.documents import BODY, problem_answers
 from coinslot.web.api.once import Key
-from coinslot.web.api.refusals import refusal_problem
+from coinslot.web.api.refusals import not_ended, refusal_problem
+from coinslot.web.customer.report import Complaint
 from coinslot.web.problems import invalid, not_found
 from coinslot.web.request import ApiRequest
 from coinslot.web.services import Services
@@ -40,7 +41,7 @@ _Services: TypeAlias = NamedDependency[SkipValidation[Services]]
         "the same body gives the same session, as it then stands; with another body it is a conflict. "
         "After a time-out or a 503, send the same request again."
     ),
-    responses=problem_answers(400, 401, 402, 403, 404, 409, 413, 422, 423, 503),
+    responses=problem_answers(*BODY, *(refusal.value for refusal in Refusal)),
 )
 async def start_session(
     request: ApiRequest, data: JSONBody[StartBody], services: _Services, idempotency_key: Key
@@ -80,7 +81,7 @@ async def _terminal(services: Services, operator: OperatorId, body: StartBody) -
     "/sessions/{session_id:str}",
     summary="Look at a session",
     description="The session as it stands; with its bill once it has ended.",
-    responses=problem_answers(401, 404),
+    responses=problem_answers("not_found"),
 )
 async def show_session(request: ApiRequest, session_id: FromPath[str], services: _Services) -> SessionView:
     """Look at a session."""
@@ -94,7 +95,7 @@ async def show_session(request: ApiRequest, session_id: FromPath[str], services:
     "/sessions",
     summary="List sessions",
     description="The newest first. `next` of the answer is `before` of the next page.",
-    responses=problem_answers(401, 422),
+    responses=problem_answers("invalid"),
 )
 async def list_sessions(
     request: ApiRequest,
@@ -132,7 +133,7 @@ async def list_sessions(
         "Asks the terminal to end it; the answer shows the session as it then stands. Asking again, or after "
         "the end, changes nothing and is no error."
     ),
-    responses=problem_answers(401, 404, 503),
+    responses=problem_answers("not_found"),
 )
 async def stop_session(request: ApiRequest, session_id: FromPath[str], services: _Services) -> SessionView:
     """Stop a session."""
@@ -151,7 +152,7 @@ async def stop_session(request: ApiRequest, session_id: FromPath[str], services:
     description=(
         "Its figures now. While somebody asks, at least every few seconds, the terminal reports each second."
     ),
-    responses=problem_answers(401, 404, 503),
+    responses=problem_answers("not_found"),
 )
 async def live_session(request: ApiRequest, session_id: FromPath[str], services: _Services) -> LiveFigures:
     """Watch a session."""
@@ -179,20 +180,26 @@ async def live_session(request: ApiRequest, session_id: FromPath[str], services:
     opt={"body": ReportBody},
     status_code=200,
     summary="Report a session",
-    description="What its customer finds wrong, for a person to look at. One for each session; asking again is no error.",
-    responses=problem_answers(400, 401, 404, 413, 422),
+    description=(
+        "What its customer finds wrong with an ended session, for a person to look at. One for each session:"
+        " what was said first stays, and saying it again is no error."
+    ),
+    responses=problem_answers(*BODY, "not_found", "not_ended"),
 )
 async def report_session(
     request: ApiRequest, session_id: FromPath[str], data: JSONBody[ReportBody], services: _Services
 ) -> ReportAnswer:
     """Report a session."""
+    words = plain_text(data.words)
+    if data.kind is Complaint.OTHER and not words:
+        raise invalid("words", "say in a few words what is wrong")
     found = await reading.find_session(services.pool, request.user, session_id)
     if found is None:
         raise not_found()
-    if not storable(data.words):
-        raise invalid("words", "may hold only characters that can be stored")
+    if found.live:
+        raise not_ended()
     async with services.pool.acquire() as connection:
-        return ReportAnswer(new=await report_bill(connection, found, data.words))
+        return ReportAnswer(new=await report_bill(connection, found, data.kind.value, words))
 
 
 def session_routes(guards: Sequence[Guard]) -> Router:

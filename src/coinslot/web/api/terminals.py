@@ -10,8 +10,8 @@ from litestar.params import JSONBody, SkipValidation
 
 from coinslot.fleet.provisioning import ClaimError, claim
 from coinslot.web.api.bodies import ClaimAnswer, ClaimBody
-from coinslot.web.api.documents import problem_answers
-from coinslot.web.problems import Problem
+from coinslot.web.api.documents import BODY, problem_answers
+from coinslot.web.api.refusals import no_such_code, too_many_tries
 from coinslot.web.request import ApiRequest
 from coinslot.web.services import Services
 from coinslot.web.throttle import Throttle
@@ -35,7 +35,7 @@ def claim_throttle() -> Throttle:
     status_code=200,
     summary="Claim a terminal",
     description="Trades a one-time code for the terminal's id and secret, which are told this once.",
-    responses=problem_answers(400, 413, 422, 429),
+    responses=problem_answers(*BODY, "no_such_code", "too_many_tries", keyed=False),
 )
 async def claim_terminal(
     request: ApiRequest,
@@ -47,24 +47,13 @@ async def claim_terminal(
     address = request.client.host if request.client is not None else ""
     wait_s = throttle.wait_s(address)
     if wait_s:
-        raise Problem(
-            429,
-            "too_many_tries",
-            "Too many wrong codes",
-            f"Wait {wait_s} seconds, then try again.",
-            headers={"Retry-After": str(wait_s)},
-        )
+        raise too_many_tries(wait_s)
     try:
         async with services.pool.acquire() as connection:
             claimed = await claim(connection, data.code)
     except ClaimError:
         throttle.failed(address)
-        raise Problem(
-            422,
-            "no_such_code",
-            "This code cannot be used",
-            "It is unknown, used or too old; ask the operator for a new one.",
-        ) from None
+        raise no_such_code() from None
     door = services.door
     return ClaimAnswer(
         terminal_id=claimed.terminal_id,

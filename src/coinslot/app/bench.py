@@ -14,7 +14,7 @@ import click
 from msgspec.structs import replace
 from rich.console import Console
 
-from coinslot.app.benches import applying, latency, memory, sessions
+from coinslot.app.benches import applying, latency, memory, pages, sessions
 from coinslot.app.benches.bed import Bed, Say, Sizes, open_bed
 from coinslot.app.benches.figures import Figure
 from coinslot.app.benches.limits import BestOfPgbench
@@ -22,7 +22,7 @@ from coinslot.app.benches.machine import look
 from coinslot.app.benches.show import print_machine, print_results, write_json
 from coinslot.app.errors import Problem
 
-TITLES = {module.PART: module.TITLE for module in (sessions, applying, latency, memory)}
+TITLES = {module.PART: module.TITLE for module in (sessions, applying, latency, memory, pages)}
 QUICK = Sizes(
     rounds=1,
     seconds=0.5,
@@ -31,6 +31,9 @@ QUICK = Sizes(
     clients=(1, 4),
     scale=1,
     starts=10,
+    pages=40,
+    loads=1,
+    watchers=20,
 )
 _DEFAULT_FOLDER = Path("/var/tmp")  # on a disk: /tmp is often memory, where fsync costs nothing
 
@@ -121,9 +124,10 @@ def measure(parts: list[str], bed: Bed, say: Say) -> list[Figure]:
         applying.PART: lambda: applying.Applying(bed, best),
         latency.PART: lambda: latency.Latency(bed),
         memory.PART: lambda: memory.MemoryUse(bed),
+        pages.PART: lambda: pages.Pages(bed),
     }
     chosen = [make[part]() for part in parts]
-    if parts != [applying.PART]:
+    if not {*parts} <= {applying.PART, pages.PART}:
         bed.warm()
     for number in range(1, bed.sizes.rounds + 1):
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,6 +46,12 @@ class Sizes(Struct, frozen=True, kw_only=True):
     """pgbench's: at least its clients, or they wait for each other's branch."""
     starts: int = 110
     """Single starts of one round."""
+    pages: int = 500
+    """Of one round."""
+    loads: int = 5
+    """Times that a browser opens a page in one round."""
+    watchers: int = 300
+    """Open live views."""
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
@@ -71,6 +78,8 @@ class Bed:
         self.ending = contextlib.ExitStack()
         self.ending.enter_context(self.runner)
         self.database_url = postgres.url("coinslot")
+        self.secret = secrets.token_urlsafe(32)
+        """The installation's, for stickers and cookies."""
         self.spare = 2
         """Terminals at the fleet's end that the load generator leaves alone."""
         self.memory_before: dict[str, Memory] = {}
@@ -103,6 +112,7 @@ class Bed:
                     broker=self.broker.access,
                     socket=str(self.folder / "door"),
                     operator=self.fleet.operator,
+                    secret=self.secret,
                 )
             )
             self._serving = helper.hear(Serving)

@@ -1,8 +1,8 @@
 """The measured server process: `python -m coinslot.app.benches.server`.
 
 It runs the very stack that `coinslot serve` runs, all roles, and has two doors more. A Unix socket on which a
-line is a start, so that link and settlement can be measured without HTTP; and, on a port of its own, a POST
-that does nothing, for what HTTP alone costs in this process. The first line of standard input is a `Setup`;
+line is a start, so that link and settlement can be measured without HTTP; and, on a port of its own, a POST and
+a GET that do nothing, for what HTTP alone costs in this process. The first line of standard input is a `Setup`;
 the process ends when its standard input does.
 """
 
@@ -16,14 +16,15 @@ from typing import cast
 import asyncpg
 import msgspec
 import uvloop
-from litestar import Litestar, post
+from litestar import Litestar, get, post
 from litestar.params import JSONBody
 from msgspec import Struct
 
 from coinslot.app.garbage import calm
-from coinslot.app.http import HttpServer
-from coinslot.app.stack import Stack
+from coinslot.app.http import HttpOptions, HttpServer
+from coinslot.app.stack import Stack, StackOptions
 from coinslot.engines.broker import BrokerAccess
+from coinslot.keyring import Keyring
 from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.batching import Closed
 from coinslot.settlement.ports import Conflict
@@ -40,6 +41,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     broker: BrokerAccess
     socket: str
     operator: str
+    secret: str
+    """The installation's: whoever measures pages signs stickers with it."""
 
 
 class Serving(Struct, frozen=True, kw_only=True):
@@ -47,6 +50,7 @@ class Serving(Struct, frozen=True, kw_only=True):
 
     http_url: str
     nothing_url: str
+    """POST gives a start's body back; GET answers with nothing at all."""
 
 
 class DoorServer(asyncio.Protocol):
@@ -100,10 +104,17 @@ async def nothing(data: JSONBody[StartBody]) -> StartBody:
     return data
 
 
+@get("/nothing", media_type="text/html")
+async def empty() -> bytes:
+    """Nothing."""
+    return b""
+
+
 async def serve(setup: Setup, stopped: asyncio.Event) -> None:
     """Serve until `stopped`."""
-    idle = HttpServer(Litestar([nothing]), "127.0.0.1", 0)
-    async with Stack(setup.database_url, setup.broker) as stack:
+    idle = HttpServer(Litestar([nothing, empty]), HttpOptions())
+    options = StackOptions(keyring=Keyring(setup.secret))
+    async with Stack(setup.database_url, setup.broker, options=options) as stack:
         await idle.start()
         loop = asyncio.get_running_loop()
         door = await loop.create_unix_server(

@@ -8,6 +8,7 @@ from html import escape
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from coinslot.sandbox.providers.http import Reply, Request, Route, html_reply, json_reply
 
@@ -92,7 +93,7 @@ class Phone:
         found = self._till_of(request.matched["code"])
         if found is None:
             return html_reply(page("Unknown code", "<p>This code belongs to no order.</p>"), 404)
-        return html_reply(order_page(found[1], ""))
+        return html_reply(order_page(_back(request, found[1]), ""))
 
     async def _pressed(self, request: Request) -> Reply:
         found = self._till_of(request.matched["code"])
@@ -100,7 +101,8 @@ class Phone:
         if found is None or asked not in set(Act):
             return html_reply(page("Unknown code", "<p>This code belongs to no order.</p>"), 404)
         said = found[0].act(found[1].code, Act(asked))
-        return html_reply(order_page(found[0].show(found[1].code) or found[1], said))
+        now = found[0].show(found[1].code) or found[1]
+        return html_reply(order_page(_back(request, now), said))
 
     async def _list(self, request: Request) -> Reply:
         return json_reply(200, [shown for till in self._tills for shown in till.orders()])
@@ -119,6 +121,11 @@ class Phone:
             return json_reply(422, {"message": f"a payer can: {', '.join(Act)}"})
         said = found[0].act(found[1].code, Act(request.matched["act"]))
         return json_reply(200, {"said": said, "order": found[0].show(found[1].code)})
+
+
+def _back(request: Request, shown: Shown) -> Shown:
+    # Merchants add to a provider's page where it is to lead back to.
+    return replace(shown, return_url=request.query.get("redirect_url", shown.return_url))
 
 
 STYLE = """

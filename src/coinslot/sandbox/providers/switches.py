@@ -39,14 +39,14 @@ class Failure(StrEnum):
     REFUSED = "refused"
     """Not done; an error signed as it should be. `value`: status and code, such as `403 NO_AUTH`."""
 
-    # What answers and notifications say. Operations: those above, and notify.
+    # What answers and notifications say. Operations: those above, notify_payment, notify_refund.
     WRONG_AMOUNT = "wrong_amount"
     """`value`: the amount in minor units that is told instead; default one less."""
     WRONG_MERCHANT = "wrong_merchant"
     WRONG_APP = "wrong_app"
     WRONG_NUMBER = "wrong_number"
 
-    # Notifications.
+    # Notifications. Operations: notify_payment, notify_refund.
     NOTIFY_NEVER = "notify_never"
     NOTIFY_TWICE = "notify_twice"
     """The same one again after the first was taken."""

@@ -1,0 +1,96 @@
+"""A made-up WeChat Pay, its keys made once, and a merchant's door that keeps what comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+
+from coinslot.sandbox.providers.clock import STILL, SandboxClock
+from coinslot.sandbox.providers.server import SandboxServer
+from coinslot.sandbox.providers.switches import Switches
+from coinslot.sandbox.providers.wechat import WechatAccount, WechatSandbox
+
+
+@functools.cache
+def _made() -> WechatAccount:
+    # Three RSA keys take up to a second: once a process.
+    return WechatAccount()
+
+
+def account() -> WechatAccount:
+    """This process's merchant, with a list of platform keys of its own."""
+    made = _made()
+    return replace(made, platform_keys=list(made.platform_keys))
+
+
+@dataclass
+class Door:
+    """Where notifications arrive: keeps them, and answers as it is told to."""
+
+    url: str = ""
+    status: int = 200
+    arrived: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    """Headers, names in lower case, and body."""
+    silent: bool = False
+    judge: Callable[[dict[str, str], bytes], int] | None = None
+    """Decides each answer's status, where there is one."""
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, one notification."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        _, *lines = head.rstrip("\r\n").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
+        body = await reader.readexactly(int(headers["content-length"]))
+        self.arrived.append((headers, body))
+        if self.silent:
+            await self.ending.wait()
+        else:
+            status = self.status if self.judge is None else self.judge(headers, body)
+            writer.write(f"HTTP/1.1 {status} .\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def opened_door() -> AsyncIterator[Door]:
+    """A door while the block runs."""
+    door = Door()
+    server = await asyncio.start_server(door.serve, "127.0.0.1", 0)
+    door.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/notify"
+    try:
+        yield door
+    finally:
+        door.ending.set()
+        server.close()
+        await server.wait_closed()
+
+
+@dataclass
+class World:
+    """The sandbox and the door to which it tells what happens."""
+
+    server: SandboxServer
+    wechat: WechatSandbox
+    switches: Switches
+    clock: SandboxClock
+    door: Door
+
+    @property
+    def account(self) -> WechatAccount:
+        """The merchant's."""
+        return self.wechat.account
+
+
+@contextlib.asynccontextmanager
+async def wechat_world(*, answer_within_s: float = 5.0) -> AsyncIterator[World]:
+    """A sandbox whose time stands still until it is moved."""
+    clock, switches = SandboxClock(speed=STILL), Switches()
+    wechat = WechatSandbox(account(), clock=clock, switches=switches, answer_within_s=answer_within_s)
+    server = SandboxServer(clock=clock, switches=switches)
+    server.add(wechat)
+    async with opened_door() as door, server:
+        yield World(server, wechat, switches, clock, door)

@@ -16,6 +16,7 @@ import uvloop
 
 from coinslot.app.demo_home import clean, demo_settings, log_file, prepare
 from coinslot.app.demo_run import DemoRun, Wish
+from coinslot.app.demo_server import pick_port
 from coinslot.app.errors import Problem
 from coinslot.app.installation import open_installation
 from coinslot.app.logs import LogFormat, set_up_logs
@@ -107,6 +108,7 @@ def command(
 def demo(settings: Settings, wish: Wish) -> None:
     """Run the demo in its folder. Main thread only. Problem when one runs already or a part cannot start."""
     began_s = time.monotonic()
+    pick_port(wish.host)  # before the engines: a slip of the pen is then told at once
     prepare(settings.data_dir)
     say = Progress()
     with contextlib.ExitStack() as ending:

@@ -28,7 +28,7 @@ async def start_server(
     tries_left = _PORT_TRIES if port is None else 1
     while True:
         tries_left -= 1
-        chosen = port or _free_port(host)
+        chosen = port or pick_port(host)
         url = address(seen_from_outside(host), chosen)
         options = StackOptions(
             http_host=host,
@@ -50,7 +50,8 @@ async def start_server(
                 raise
 
 
-def _free_port(host: str) -> int:
+def pick_port(host: str) -> int:
+    """A port to listen on, the same after each start where it can be. Problem when `host` is not ours."""
     try:
         return free_port(host)
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from coinslot.terminal.display import Texts, money, quantity
+from coinslot.terminal.display import Lines, Texts, in_chinese, money, quantity
 from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.settings import Language, OutletSettings
@@ -22,10 +22,10 @@ def columns(text: str) -> int:
     return sum(2 if ord(character) > 0x2E80 else 1 for character in text)
 
 
-@pytest.mark.parametrize("language", list(Language))
-def test_every_text_exists_and_fits(language: Language) -> None:
+def every_screen(language: Language) -> list[Lines]:
+    """What a display can show, in this language."""
     texts = Texts(language)
-    shown = [
+    return [
         *(texts.declined(reason) for reason in DeclineReason),
         *(texts.fault(code) for code in FaultCode),
         *(texts.ended(reason, {Register.ML: 123_456}, 12_345) for reason in StopReason),
@@ -33,9 +33,20 @@ def test_every_text_exists_and_fits(language: Language) -> None:
         texts.bill(12_345, -500, "CNY"),
         texts.code("123456789012"),
     ]
-    for lines in shown:
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_every_text_exists_and_fits(language: Language) -> None:
+    for lines in every_screen(language):
         assert lines[0]
         assert max(columns(line) for line in lines) <= COLUMNS
+
+
+def test_a_picture_of_a_display_speaks_chinese_as_the_display_itself_would() -> None:
+    english, chinese = every_screen(Language.EN), every_screen(Language.ZH)
+    assert [(in_chinese(first), in_chinese(second)) for first, second in english] == chinese
+    for name in ("ready", "offline", "stopping", "closed", "pay"):
+        assert in_chinese(Texts(Language.EN).word(name)) == Texts(Language.ZH).word(name)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ function take(news) {
   text(find("#lost"), "");
   // Another run of the demo: its numbers begin anew, and so does this page.
   if (news.facts.run !== facts.run) return location.reload();
+  if (news.facts.logins > facts.logins) banner.hidden = true;
   facts = news.facts;
   news.appliances.forEach(showAppliance);
   news.texts.forEach(showText);
@@ -127,7 +128,9 @@ async function ask() {
   try {
     const answer = await fetch(`/wall/state?texts=${newest(texts)}&lines=${lastLine}`, { signal: AbortSignal.timeout(3000) });
     if (!answer.ok) throw new Error(String(answer.status));
-    take(await answer.json());
+    const news = await answer.json();
+    reseal(news.form);
+    take(news);
     if (source.readyState === EventSource.CLOSED) listen();
   } catch {
     text(find("#lost"), find("#lost").dataset.text);
@@ -149,13 +152,15 @@ function say(words) {
   toastEnd = setTimeout(() => text(toast, ""), 6000);
 }
 
+const reseal = (seal) => all("input[name=form]").forEach((field) => { field.value = seal || field.value; });
+
 async function send(form, again = false) {
   const body = new URLSearchParams(new FormData(form));
   const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "application/json" } });
   if (!answer.headers.get("content-type")?.startsWith("application/json")) throw new Error(String(answer.status));
   const said = await answer.json();
   // Logging in on the phone gives this browser a new secret, and every form here a new seal.
-  if (said.form) all("input[name=form]").forEach((field) => { field.value = said.form; });
+  reseal(said.form);
   return said.again && !again ? send(form, true) : said;
 }
 
@@ -183,6 +188,7 @@ function paid(form, said) {
   result.className = said.ok ? "good" : "wrong";
   text(result, said.text);
   if (said.key) find("[name=key]", form).value = said.key;
+  if (said.ok && screen.dataset.path) again();
   for (const name of ["phone", "amount"]) {
     const field = find(`input[name=${name}]`, form);
     said.field === name ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
@@ -214,10 +220,12 @@ let opener = null;
 function openPhone(link) {
   opener = link;
   if (link.dataset.name) text(find("#phone-name"), link.dataset.name);
+  const shown = !phone.hidden;
   phone.hidden = false;
   document.documentElement.dataset.phone = "";
   const path = new URL(link.href).pathname;
-  if (screen.dataset.path !== path) screen.src = screen.dataset.path = path;
+  // Put away and taken out again it shows what it showed; asked for while it lies there, the page anew.
+  if (shown || screen.dataset.path !== path) screen.src = screen.dataset.path = path;
   screen.focus({ preventScroll: true });
   if (link.dataset.test === "open-as-phone") tick("open");
   watchFacts();
@@ -241,7 +249,10 @@ function ring(one) {
   ring.end = setTimeout(() => { banner.hidden = true; }, 20000);
 }
 
+const again = () => screen.contentWindow.location.reload();
+find("#phone-again").addEventListener("click", again);
 screen.addEventListener("load", () => {
+  ask(); // a login there has changed this browser's secret, and with it what forms here are sealed with
   if (/^\/s\/[^/]+\/bill/.test(screen.contentWindow.location.pathname)) tick("bill");
 });
 find("#phone-close").addEventListener("click", closePhone);

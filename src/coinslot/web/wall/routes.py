@@ -11,6 +11,7 @@ from litestar.response import Response
 from litestar.types import ControllerRouterHandler
 
 from coinslot.money import format_amount
+from coinslot.web.pages import forms
 from coinslot.web.pages.page import Page
 from coinslot.web.pages.routes import PageOf
 from coinslot.web.problems import not_found
@@ -44,7 +45,10 @@ async def wall_state(
 ) -> Response[bytes]:
     """Everything as it stands now; of messages only those after these numbers."""
     news = Watcher(_wall(page), page.words, texts=texts, lines=lines).news()
-    return Response(msgspec.json.encode(news), media_type="application/json")
+    assert news is not None  # the first word tells everything
+    seal = forms.seal(page.services.keyring, page.token)
+    body = msgspec.json.encode(msgspec.structs.replace(news, form=seal))
+    return Response(body, media_type="application/json")
 
 
 @post("/wall/stop", status_code=200)

@@ -25,6 +25,8 @@ class News(Struct, frozen=True, kw_only=True):
     texts: tuple[TextView, ...]
     lines: tuple[LineView, ...]
     facts: Facts
+    form: str = ""
+    """A fresh seal for the forms of who asked; a stream has none."""
 
 
 class Watcher:

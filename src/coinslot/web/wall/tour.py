@@ -22,7 +22,9 @@ STEPS: Final = (
     Step(
         id="open",
         title=marked("Scan"),
-        text=marked("Scan the dispenser's code, or press “Open as phone”: the appliance's own page appears."),
+        text=marked(
+            "Scan the dispenser's code, or press its button: the appliance's own page appears, as on a phone."
+        ),
         target="[data-kind=dispenser] [data-test=open-as-phone]",
     ),
     Step(
@@ -36,7 +38,7 @@ STEPS: Final = (
     Step(
         id="pay",
         title=marked("Top up"),
-        text=marked("Put cash on that number at the counter. On the phone, load the page again."),
+        text=marked("Put cash on that number at the counter. A real phone then has to load its page again."),
         target="#counter",
     ),
     Step(

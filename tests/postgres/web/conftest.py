@@ -28,6 +28,8 @@ from coinslot.web.live.board import LiveBoard
 from coinslot.web.services import Services, TerminalDoor
 from coinslot.web.streams import Streams
 from coinslot.wire.ids import CustomerId, OperatorId
+from tests.support.api_document import Document
+from tests.support.api_world import World, make_world
 
 DOOR = TerminalDoor(mqtt_host="link.example.org", mqtt_port=8883, tls=False, ca=None)
 KEYRING = Keyring("the secret of this test's installation")
@@ -162,9 +164,24 @@ async def api(pool: Pool, client: Client) -> AsyncIterator[Api]:
         )
     )
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
+    hooks = {"response": [Document(app).check]}
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test", event_hooks=hooks) as http:
         yield Api(http, pool, phones, app)
     await live.stop()
+    await starter.close()
+
+
+@pytest.fixture
+async def north(api: Api, client: Client) -> AsyncIterator[World]:
+    starter = Starter(PostgresBooks(api.pool), Outgoing(client).send_all)
+    yield await make_world(api.pool, starter, "North", "+8613800138000")
+    await starter.close()
+
+
+@pytest.fixture
+async def south(api: Api, client: Client) -> AsyncIterator[World]:
+    starter = Starter(PostgresBooks(api.pool), Outgoing(client).send_all)
+    yield await make_world(api.pool, starter, "South", "+8613900139000")
     await starter.close()
 
 

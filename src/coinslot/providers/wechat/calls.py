@@ -1,0 +1,99 @@
+"""What the library is called with, made of the port's orders. Pure; Rejected for what could never be sent."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+from typing import Final, assert_never
+from urllib.parse import quote
+
+from wechatpayv3 import WeChatPayType
+
+from coinslot.payments.port import Channel, PaymentOrder, RefundOrder, Rejected
+from coinslot.providers.wechat.answers import CURRENCY
+from coinslot.providers.wechat.bill import BEIJING
+
+_MOST_SUBJECT_BYTES: Final = 127
+_MOST_REASON_BYTES: Final = 80
+_MOST_URL: Final = 255
+
+
+def order_parameters(order: PaymentOrder) -> dict[str, object]:
+    """For `pay`."""
+    _check(order.amount_minor, order.currency, order.notify_url)
+    parameters: dict[str, object] = {
+        "description": _fit(order.subject, _MOST_SUBJECT_BYTES) or order.number,
+        "out_trade_no": order.number,
+        "amount": {"total": order.amount_minor, "currency": order.currency},
+        "time_expire": _moment(order.expires_at),
+        "notify_url": order.notify_url,
+    }
+    if order.sharing:
+        parameters["settle_info"] = {"profit_sharing": True}
+    match order.channel:
+        case Channel.QR:
+            parameters["pay_type"] = WeChatPayType.NATIVE
+        case Channel.BROWSER:
+            if not order.client_ip:
+                raise Rejected("NO_ADDRESS", "a payment in the browser needs the payer's IP address")
+            parameters["pay_type"] = WeChatPayType.H5
+            parameters["scene_info"] = {"payer_client_ip": order.client_ip, "h5_info": {"type": "Wap"}}
+        case Channel.IN_APP:
+            if not order.payer:
+                raise Rejected("NO_PAYER", "a payment inside WeChat needs the payer's openid")
+            parameters["pay_type"] = WeChatPayType.JSAPI
+            parameters["payer"] = {"openid": order.payer}
+        case Channel.COUNTER:
+            raise Rejected("CHANNEL", "WeChat Pay takes no cash")
+        case _:
+            assert_never(order.channel)
+    return parameters
+
+
+def refund_parameters(order: RefundOrder) -> dict[str, object]:
+    """For `refund`."""
+    _check(order.amount_minor, order.currency, order.notify_url)
+    parameters: dict[str, object] = {
+        "out_refund_no": order.number,
+        "amount": {
+            "refund": order.amount_minor,
+            "total": order.total_minor,
+            "currency": order.currency,
+        },
+        "reason": _fit(order.reason, _MOST_REASON_BYTES),
+        "notify_url": order.notify_url,
+    }
+    if order.provider_payment_id:
+        parameters["transaction_id"] = order.provider_payment_id
+    else:
+        parameters["out_trade_no"] = order.payment_number
+    return parameters
+
+
+def h5_url(url: str, return_url: str) -> str:
+    """The provider's page, told where to lead back to. The host has to be set on the merchant platform."""
+    if not return_url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}redirect_url={quote(return_url, safe='')}"
+
+
+def _check(amount_minor: int, currency: str, notify_url: str) -> None:
+    if currency != CURRENCY:
+        raise Rejected("CURRENCY", f"WeChat Pay takes {CURRENCY} alone")
+    if amount_minor <= 0:
+        raise Rejected("AMOUNT", "the amount has to be more than 0")
+    if "?" in notify_url or len(notify_url) > _MOST_URL:
+        raise Rejected("NOTIFY_URL", f"at most {_MOST_URL} characters, and without parameters")
+
+
+def _moment(at: datetime) -> str:
+    """RFC 3339 without fractions, rounded down: rather too early than after we have given up."""
+    return at.astimezone(BEIJING).replace(microsecond=0).isoformat()
+
+
+def _fit(text: str, most_bytes: int) -> str:
+    """In one line, without what takes the bill's columns apart, cut between characters."""
+    plain = "".join(
+        " " if unicodedata.category(each).startswith(("C", "Z")) or each in "`," else each for each in text
+    )
+    return " ".join(plain.split()).encode()[:most_bytes].decode(errors="ignore").strip()

@@ -43,6 +43,7 @@ format: $(READY)
 documents: $(READY)
 	$(PYTHON) -m coinslot.wire.generate
 	$(PYTHON) -m coinslot.sessions.states docs/sessions.md
+	$(PYTHON) -m coinslot.payments.states docs/payments.md
 	$(PYTHON) -m coinslot.web.translations
 	$(PYTHON) -m coinslot.app.settings_table docs/operating.md
 

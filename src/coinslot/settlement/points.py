@@ -1,9 +1,9 @@
-"""Crash points: every commit and every send of a session's way has a name, before and after it.
+"""Crash points: every commit and every send on a session's or a payment's way has a name, before and after it.
 
-All commits of settlement pass through one `transaction(purpose)` and all commands through one `send`,
-so the list below is complete by construction. A test kills the process at each of them by setting
-`COINSLOT_CRASH_AT=<point>`, or `<point>:<n>` for the n-th time it is passed; without it a point costs
-one comparison.
+All commits of settlement pass through one `transaction(purpose)`, all commands through one `send` and all
+questions to payment providers through one `ask`, so the list below is complete by construction. A test kills
+the process at each of them by setting `COINSLOT_CRASH_AT=<point>`, or `<point>:<n>` for the n-th time it is
+passed; without it a point costs one comparison.
 """
 
 from __future__ import annotations
@@ -33,12 +33,50 @@ class Purpose(StrEnum):
     """Chaining what was posted; the sweep's own, it locks no terminal."""
     TELL = "tell"
     """What follows a session's end: points, and the message to the customer."""
+    INTENT = "intent"
+    """What is to be collected, before anybody is asked for it."""
+    ATTEMPT = "attempt"
+    """A try with a provider, before the provider hears of it."""
+    CREATED = "created"
+    """What the provider made of it."""
+    NOTICE = "notice"
+    """A provider's notification, before it is answered."""
+    APPLY = "apply"
+    """What a notification leads to."""
+    SEEN = "seen"
+    """What a provider's answer about a payment leads to."""
+    CLOSE = "close"
+    """A try that is not wanted any more, before the provider is told."""
+    EXPIRE = "expire"
+    """Intents that nobody can pay any more."""
+    GIVE_UP = "give_up"
+    """A direct payment that no start will follow."""
+    WITHDRAW = "withdraw"
+    """Principal taken out of a wallet, before any provider is asked to return it."""
+    REFUNDED = "refunded"
+    """What a provider's answer about a refund leads to."""
+    DECIDE = "decide"
+    """What a person decides about a refund or a withdrawal."""
+
+
+class Asked(StrEnum):
+    """What a payment provider is asked for."""
+
+    CREATE = "create"
+    QUERY = "query"
+    CLOSE = "close"
+    REFUND = "refund"
+    QUERY_REFUND = "query_refund"
 
 
 _SENT: Final = ("start", "stop", "ack", "welcome", "ping", "show")
 POINTS: Final = tuple(
     f"{what}.{when}"
-    for what in (*(f"commit.{purpose.value}" for purpose in Purpose), *(f"send.{kind}" for kind in _SENT))
+    for what in (
+        *(f"commit.{purpose.value}" for purpose in Purpose),
+        *(f"send.{kind}" for kind in _SENT),
+        *(f"ask.{what.value}" for what in Asked),
+    )
     for when in ("before", "after")
 )
 """Every point there is."""

@@ -32,6 +32,18 @@ def direct_payment(
     return make_entry(operator, f"payment:{payment}:hold", EntryKind.HOLD, currency, legs, session)
 
 
+def direct_returned(
+    operator: OperatorId, payment: str, currency: str, *, merchant: str, amount_minor: int
+) -> Entry:
+    """No use has followed a direct payment: what was held under the payment itself is due back to its payer."""
+    refuse_negative(amount_minor)
+    legs = [
+        (accounts.hold_principal(payment), amount_minor),
+        (accounts.merchant_refunds_due(merchant), -amount_minor),
+    ]
+    return make_entry(operator, f"payment:{payment}:returned", EntryKind.RELEASE, currency, legs)
+
+
 def refund_done(
     operator: OperatorId, refund: str, currency: str, *, merchant: str, amount_minor: int
 ) -> Entry:

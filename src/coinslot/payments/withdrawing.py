@@ -1,0 +1,59 @@
+"""Which payments a withdrawal goes back to: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+REFUND_WINDOW: Final = timedelta(days=365)
+"""How long providers refund a payment."""
+_MARGIN: Final = timedelta(days=3)
+_MOST_REFUNDS: Final = 50
+"""How many refunds of one payment providers take."""
+
+
+class Refundable(Struct, frozen=True, kw_only=True):
+    """A payment that filled the wallet."""
+
+    number: str
+    paid_at: datetime
+    left_minor: int
+    """What of it may still be refunded."""
+    refunds: int = 0
+    """How many there have been, whatever became of them."""
+
+
+class Part(NamedTuple):
+    """What goes back to one payment."""
+
+    number: str
+    amount_minor: int
+
+
+class WithdrawalPlan(Struct, frozen=True, kw_only=True):
+    """The parts, and what no payment can take: cash of the counter, or payments beyond the refund window."""
+
+    parts: tuple[Part, ...]
+    by_hand_minor: int
+
+
+def plan_withdrawal(payments: Iterable[Refundable], amount_minor: int, now: datetime) -> WithdrawalPlan:
+    """Back to where it came from, oldest payment first. ValueError for an amount that is not above zero."""
+    if amount_minor <= 0:
+        raise ValueError(f"a withdrawal of {amount_minor} minor units")
+    parts: list[Part] = []
+    left_minor = amount_minor
+    for payment in sorted(payments, key=lambda each: (each.paid_at, each.number)):
+        # Near the end of the window a refund that must be tried again would come too late.
+        if payment.refunds >= _MOST_REFUNDS or now - payment.paid_at > REFUND_WINDOW - _MARGIN:
+            continue
+        part_minor = min(left_minor, payment.left_minor)
+        if part_minor > 0:
+            parts.append(Part(payment.number, part_minor))
+            left_minor -= part_minor
+        if not left_minor:
+            break
+    return WithdrawalPlan(parts=tuple(parts), by_hand_minor=left_minor)

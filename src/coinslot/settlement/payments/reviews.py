@@ -1,0 +1,42 @@
+"""Why a person should look at a payment: reasons of `review` rows, with the numbers to look under."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+
+from coinslot.settlement.payments.unit import Connection
+from coinslot.wire.ids import OperatorId
+
+log = logging.getLogger(__name__)
+
+_REVIEW = "INSERT INTO review (operator_id, reason, detail) VALUES ($1, $2, $3)"
+
+
+class PaymentReview(StrEnum):
+    """What happened."""
+
+    QUARANTINED = "payment_quarantined"
+    """A provider said something that does not agree with what was ordered; it was not acted upon."""
+    SUSPENSE = "payment_suspense"
+    """Money arrived that nobody had asked for, or not like that: it is in the merchant's suspense."""
+    REFUND_ABNORMAL = "refund_abnormal"
+    """The payer's account cannot take a refund."""
+    REFUND_CLOSED = "refund_closed"
+    """A refund will not be done by the provider; the payer is still owed the money."""
+    REFUND_STUCK = "refund_stuck"
+    """A refund was asked for many times without an end."""
+    REFUND_AFTER_ALL = "refund_after_all"
+    """A refund that had been given up was done: the customer may have the money twice."""
+    WITHDRAWAL_BACK = "withdrawal_back"
+    """Part of a withdrawal failed for good and is in the wallet again; it has to be paid otherwise."""
+    WITHDRAWAL_BY_HAND = "withdrawal_by_hand"
+    """Part of a withdrawal can be carried by no refund: to be paid at the counter or by transfer."""
+
+
+async def open_review(
+    connection: Connection, operator: OperatorId, reason: PaymentReview, detail: str
+) -> None:
+    """In the caller's transaction. The detail holds ids and numbers only."""
+    log.error("for review at %s: %s: %s", operator, reason.value, detail)
+    await connection.execute(_REVIEW, operator, reason.value, detail[:500])

@@ -162,6 +162,23 @@ async def test_a_use_that_ended_behind_a_pulled_cable_is_billed_when_it_is_back(
     assert (await town.settled(session)).stop_reason == "key"
 
 
+async def test_a_stop_asked_for_while_the_cable_is_out_is_obeyed_when_it_is_back(
+    town: Town, visit: Visit
+) -> None:
+    visitor = await using(town, visit)
+    dispenser = town.terminals[0]
+    dispenser.cable.pull()
+    await expect_phase(visitor.page, "offline")
+    await stop(visitor)
+    # It has been asked for: there is nothing more to press, and nobody pretends that it has stopped.
+    await expect(stop_button(visitor.page)).to_be_hidden()
+    assert dispenser.outlet(0).is_open
+    dispenser.cable.plug()
+    await bill_comes(visitor.page)
+    [session] = await town.sessions(await town.customer(PHONE))
+    assert (await town.settled(session)).stop_reason == "command"
+
+
 async def test_a_power_cut_ends_at_the_last_certain_figure(town: Town, visit: Visit) -> None:
     visitor = await using(town, visit)
     dispenser = town.terminals[0]

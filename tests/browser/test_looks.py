@@ -21,7 +21,7 @@ from tests.support.customer_steps import (
     start,
     stop,
 )
-from tests.support.looks import faults
+from tests.support.looks import faults, scan
 from tests.support.town import Town
 from tests.unit.people.pictures import card, encoded
 
@@ -207,3 +207,15 @@ async def test_the_wall(town: Town, visit: Visit) -> None:
             await expect(page.locator("[data-test=appliance]")).to_have_count(2)
             found += [f"{phone.width} px, {language}: {one}" for one in await faults(page, (phone.width,))]
     assert not found, "\n".join(found)
+
+
+async def test_every_code_on_the_wall_is_read_by_a_camera(town: Town, visit: Visit) -> None:
+    wanted = [town.url + town.sticker(terminal) for terminal in town.terminals]
+    for phone in (Phone(desktop=True, width=1280, height=900), Phone(width=390, dark=True)):
+        page = await (await visit(phone)).opens("/wall")
+        codes = page.locator("[data-test=qr]")
+        assert [scan(await code.screenshot()) for code in await codes.all()] == [[one] for one in wanted]
+        await codes.first.click()
+        large = page.locator("[data-test=large-qr]")
+        await expect(large).to_be_visible()
+        assert scan(await large.screenshot()) == wanted[:1]

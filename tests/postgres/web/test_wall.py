@@ -380,6 +380,8 @@ async def test_its_stream_tells_everything_first_then_what_changes_and_ends_with
     visitor: Visitor,
 ) -> None:
     town, first = visitor.town, visitor.town.terminals[0]
+    for terminal in town.terminals:
+        await visitor.until_word(terminal, "free")
     async with contextlib.aclosing(told(visitor)) as events:
         whole = await anext(events)
         assert [one.id for one in whole.appliances] == [one.id for one in town.terminals]

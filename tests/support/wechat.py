@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import functools
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
+
+from coinslot.payments.port import Channel, PaymentOrder, RefundOrder
+from coinslot.providers.wechat import WechatKeys, WechatSettings, read_keys
+from coinslot.providers.wechat.guard import Deadlines
 from coinslot.sandbox.providers.clock import STILL, SandboxClock
 from coinslot.sandbox.providers.server import SandboxServer
 from coinslot.sandbox.providers.switches import Switches
@@ -22,8 +29,9 @@ def _made() -> WechatAccount:
 
 def account() -> WechatAccount:
     """This process's merchant, with a list of platform keys of its own."""
-    made = _made()
-    return replace(made, platform_keys=list(made.platform_keys))
+    own = copy.copy(_made())
+    own.platform_keys = list(own.platform_keys)
+    return own
 
 
 @dataclass
@@ -94,3 +102,57 @@ async def wechat_world(*, answer_within_s: float = 5.0) -> AsyncIterator[World]:
     server.add(wechat)
     async with opened_door() as door, server:
         yield World(server, wechat, switches, clock, door)
+
+
+def keys_of(world: World, **changes: object) -> WechatKeys:
+    """The merchant's settings for this sandbox, read."""
+    return read_keys(structs.replace(settings_of(world.account, world.server.url), **changes))
+
+
+def settings_of(of: WechatAccount, url: str = "http://127.0.0.1:1") -> WechatSettings:
+    """As an operator would set them."""
+    return WechatSettings(
+        mchid=of.mchid,
+        appid=of.appid,
+        serial=of.serial,
+        private_key=of.private_pem(),
+        certificate=of.certificate_pem(),
+        apiv3_key=of.apiv3_key,
+        public_keys=tuple((key.id, key.pem()) for key in reversed(of.platform_keys)),
+        app_secret=of.app_secret,
+        gateway=url,
+        api_host=url,
+        open_host=url,
+    )
+
+
+SHORT = Deadlines(connect_s=0.5, silence_s=0.4, whole_s=0.8, file_s=1.0)
+"""For tests that wait for a time-out. Everything happens on this machine."""
+
+
+def payment(number: str, door: Door, *, amount_minor: int = 300, **changes: object) -> PaymentOrder:
+    """An attempt over 3.00, payable by QR for five minutes."""
+    order = PaymentOrder(
+        number=number,
+        amount_minor=amount_minor,
+        currency="CNY",
+        subject="Hot water, dormitory 3",
+        channel=Channel.QR,
+        expires_at=datetime.now(UTC) + timedelta(minutes=5),
+        notify_url=door.url,
+    )
+    return structs.replace(order, **changes)
+
+
+def refund(number: str, payment_number: str, door: Door, amount_minor: int = 100) -> RefundOrder:
+    """Part of that money back."""
+    return RefundOrder(
+        number=number,
+        payment_number=payment_number,
+        provider_payment_id="",
+        amount_minor=amount_minor,
+        total_minor=300,
+        currency="CNY",
+        reason="The dispenser did not start",
+        notify_url=door.url,
+    )

@@ -70,7 +70,7 @@ async def test_an_order_is_made_paid_told_queried_and_refunded(world: World) -> 
     world.wechat.pay(NUMBER)
     await world.clock.settled()
     [(headers, body)] = world.door.arrived
-    told = client.callback({name: value for name, value in headers.items()}, body)
+    told = client.callback(headers, body)
     assert told is not None
     assert told["event_type"] == "TRANSACTION.SUCCESS"
     assert told["resource"]["amount"]["total"] == 300

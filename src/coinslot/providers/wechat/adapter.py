@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Final, TypeVar, assert_never
 
+import httpx
 from wechatpayv3 import WeChatPay
 
 from coinslot.payments.port import (
@@ -74,6 +75,7 @@ class WechatPay:
         self._wire = Wire(keys, self._seals, self._deadlines)
         self._client: WeChatPay = self._wire.attach()
         self._bills = BillDownload(self._client, keys.gateway, now)
+        self._trust = httpx.create_ssl_context()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="wechat")
 
     def close_connections(self) -> None:
@@ -161,7 +163,7 @@ class WechatPay:
 
     async def openid_of(self, code: str) -> str:
         """See `openid.openid_of`."""
-        return await openid.openid_of(self._keys, code)
+        return await openid.openid_of(self._keys, code, self._trust, self._deadlines.silence_s)
 
     def _created(self, order: PaymentOrder, body: str) -> Created:
         match order.channel:

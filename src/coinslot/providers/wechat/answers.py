@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from coinslot.money import MAX_MINOR
 from coinslot.payments.port import PaymentSeen, PaymentState, RefundSeen, RefundState
 
 CURRENCY: Final = "CNY"
@@ -39,8 +40,11 @@ class Unreadable(Exception):
     """Something verified that is not as documented. Holds no value of it."""
 
 
+_Fen = Annotated[int, Meta(ge=0, le=MAX_MINOR)]
+
+
 class _Amount(Struct, frozen=True):
-    total: int
+    total: _Fen
     currency: str = CURRENCY
 
 
@@ -49,7 +53,7 @@ class _Payer(Struct, frozen=True):
 
 
 class _RefundAmount(Struct, frozen=True):
-    refund: int
+    refund: _Fen
     currency: str = CURRENCY
 
 

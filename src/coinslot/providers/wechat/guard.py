@@ -47,13 +47,13 @@ class Deadlines:
 
 
 class Refusal(Exception):
-    """An answer that is not 2xx: whether it is proven to be the provider's, and its body."""
+    """An answer that is not 2xx, its body, and why it is not proven to be the provider's, if it is not."""
 
-    def __init__(self, status: int, body: bytes, *, is_theirs: bool) -> None:
+    def __init__(self, status: int, body: bytes, doubt: str = "") -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
         self.body = body
-        self.is_theirs = is_theirs
+        self.doubt = doubt
 
 
 class NotTheirs(Exception):
@@ -157,9 +157,9 @@ class Wire:
         except NotTheirs as doubt:
             if 200 <= status < 300:
                 raise Unknown("UNVERIFIED", f"the answer is not proven to be WeChat Pay's: {doubt}") from None
-            raise Refusal(status, body, is_theirs=False) from None
+            raise Refusal(status, body, str(doubt)) from None
         if not 200 <= status < 300:
-            raise Refusal(status, body, is_theirs=True)
+            raise Refusal(status, body)
         return status, body.decode()
 
     def _exchange(self, request: httpx.Request, *, is_file: bool) -> tuple[int, Mapping[str, str], bytes]:

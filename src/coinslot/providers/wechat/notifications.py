@@ -79,16 +79,17 @@ def answer(outcome: Outcome) -> HttpReply:
             assert_never(outcome)
 
 
-def _opened(clients: Sequence[WeChatPay], headers: Mapping[str, str], raw: bytes) -> bytes:
+def _opened(clients: Sequence[WeChatPay], headers: Mapping[str, str], raw: bytes) -> str:
     """What was encrypted, by the first APIv3 key that fits."""
     signed = signature_headers(headers)
     for client in clients:
         try:
-            opened = client.callback(signed, raw)
-        except ValueError:  # of base64, of a nonce too short, of text that is not UTF-8 or not JSON
+            opened: str | None = client.decrypt_callback(signed, raw)
+        # Of base64, of a nonce too short, of text that is not UTF-8; of an envelope too deep for it.
+        except (ValueError, RecursionError):
             raise Unreadable("it cannot be opened") from None
         if opened is not None:
-            return msgspec.json.encode(opened["resource"])
+            return opened
     raise Forged("UNDECRYPTED", "no `apiv3_key` opens it: compare the key with the merchant platform's")
 
 

@@ -96,11 +96,12 @@ def refused(refusal: Refusal) -> Refused:
     if refusal.status == 429:
         # Not done, says the provider; of refunds it says that the same number may be sent again. Nothing is risked
         # by believing it of somebody else.
-        return Refused(code, RetrySameKey(code, "too many calls a minute"), refusal.is_theirs)
+        return Refused(code, RetrySameKey(code, "too many calls a minute"), not refusal.doubt)
     if refusal.status >= 500:
         return Refused(code, Unknown(code, "WeChat Pay had an error of its own"), is_proven=False)
-    if not refusal.is_theirs:
-        return Refused(code, Unknown(code, "an error that is not proven to be WeChat Pay's"), is_proven=False)
+    if refusal.doubt:
+        reason = f"an error that is not proven to be WeChat Pay's: {refusal.doubt}"
+        return Refused(code, Unknown(code, reason), is_proven=False)
     plain = _plain(code)
     if plain in _LATER:
         return Refused(code, RetrySameKey(code, _LATER[plain]), is_proven=True)

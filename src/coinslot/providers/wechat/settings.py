@@ -25,10 +25,10 @@ GATEWAY: Final = "https://api.mch.weixin.qq.com"
 API_HOST: Final = "https://api.weixin.qq.com"
 OPEN_HOST: Final = "https://open.weixin.qq.com"
 
-_MCHID: Final = re.compile(r"\d{8,10}")
+_MCHID: Final = re.compile(r"[0-9]{8,10}")
 _APPID: Final = re.compile(r"wx[0-9A-Za-z]{16}")
 _SERIAL: Final = re.compile(r"[0-9A-F]{32,40}")
-_PUBLIC_KEY_ID: Final = re.compile(r"PUB_KEY_ID_\d{20,60}")
+_PUBLIC_KEY_ID: Final = re.compile(r"PUB_KEY_ID_[0-9]{20,60}")
 _APIV3_BYTES: Final = 32
 _BITS: Final = 2048
 _PLATFORM: Final = "the merchant platform (Account centre, API security)"

@@ -181,7 +181,7 @@ _ALL: Final[tuple[Struct, ...]] = (
         duration_ms=71_000,
         flow_ml_per_min=1950,
         valve_open=True,
-        sensors={"water_c_tenths": 182},
+        sensors={"water_decic": 182},
         online=True,
         at=AT + timedelta(seconds=72),
     ),

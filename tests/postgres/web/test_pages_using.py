@@ -404,7 +404,7 @@ async def test_me_shows_the_wallet_and_the_phone_masked(
         "¥15.00",
         "Set aside for what runs now",
         "¥5.00",
-        "+86138****8000",
+        "138****8000",
         "400-000-0000",
         "Not given yet",
     ):

@@ -7,7 +7,6 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from coinslot.people.real_names import RealNameState
-from coinslot.people.rules import masked_phone
 from coinslot.web.customer.limits import count_view
 from coinslot.web.customer.login_steps import show_login
 from coinslot.web.customer.promises import TapShown
@@ -15,8 +14,6 @@ from coinslot.web.customer.visit import Customer, Visit, new_key, open_visit, sh
 from coinslot.web.pages import figures
 from coinslot.web.pages.page import Page
 from coinslot.web.pages.routes import PageOf, unknown_page
-
-_CHINA = "+86"
 
 
 @get("/m/{token:str}")
@@ -96,7 +93,7 @@ def next_step(visit: Visit, customer: Customer) -> str:
 
 def shown_phone(phone: str | None) -> str:
     """A number as its owner recognizes it, and nobody else."""
-    return "" if phone is None else masked_phone(phone).removeprefix(_CHINA)
+    return "" if phone is None else figures.phone(phone)
 
 
 def _chosen(usable: list[TapShown], chosen: str) -> str:

@@ -27,6 +27,8 @@ CODE_REMEMBERED_S: Final = 60.0
 LOGIN_REMEMBERED_S: Final = 20.0
 PICTURES: Final = 2
 """Pictures looked at in one moment; each takes up to a second and a connection to the database."""
+_ALL: Final = 100
+"""Everybody together, in addresses' worth: 400 pages a second, about what a process can show."""
 _PRESS_LOCKS: Final = 256
 _STATE: Final = "arriving_limits"
 _REMEMBERED: Final = 2_000
@@ -83,7 +85,7 @@ class Limits:
 
 
 def _throttle(burst: int, every_s: float) -> Throttle:
-    return Throttle(burst=burst, every_s=every_s, all_burst=burst * 20, all_every_s=every_s / 20)
+    return Throttle(burst=burst, every_s=every_s, all_burst=burst * _ALL, all_every_s=every_s / _ALL)
 
 
 def count_view(page: Page) -> None:

@@ -8,14 +8,13 @@ from typing import Final
 from litestar.response import Response
 
 from coinslot.people.login_rules import CODE_LIFE
-from coinslot.people.rules import masked_phone
 from coinslot.web.customer.pending import Pending, find_pending
 from coinslot.web.customer.visit import Visit, show
 from coinslot.web.customer.wait_words import seconds_until
+from coinslot.web.pages import figures
 from coinslot.web.pages.page import Page
 
 GOOD_MINUTES: Final = CODE_LIFE // timedelta(minutes=1)
-_CHINA: Final = "+86"
 
 
 def show_login(page: Page, visit: Visit, *, status: int = 200, notice: str = "") -> Response[bytes]:
@@ -57,7 +56,7 @@ def show_code(
         scripts=("once.js", "code.js"),
         notice=notice,
         error=error,
-        phone=masked_phone(pending.phone).removeprefix(_CHINA),
+        phone=figures.phone(pending.phone),
         minutes=GOOD_MINUTES,
         wait_s=seconds_until(datetime.fromtimestamp(pending.again_s, UTC)),
     )
@@ -81,6 +80,6 @@ def show_yours(
         status=status,
         notice=notice,
         error=error,
-        phone=masked_phone(pending.phone).removeprefix(_CHINA),
+        phone=figures.phone(pending.phone),
         may_prove=may_prove,
     )

@@ -9,10 +9,10 @@ from msgspec import Struct
 from coinslot.people import logins
 from coinslot.people.logins import Login
 from coinslot.people.real_names import RealName, RealNameState, find_real_name
-from coinslot.people.rules import masked_phone
 from coinslot.rows import one
 from coinslot.web import reading
 from coinslot.web.customer.history import nobody
+from coinslot.web.pages import figures
 from coinslot.web.pages.languages import Language
 from coinslot.web.pages.page import Page
 from coinslot.web.pages.routes import PageOf
@@ -124,7 +124,7 @@ async def _account(page: Page, login: Login) -> Account | None:
         operator_id=login.operator_id,
         operator=about.operator,
         help_phone=about.help_phone,
-        phone="" if about.phone is None else masked_phone(about.phone),
+        phone="" if about.phone is None else figures.phone(about.phone),
         balance=balance,
         points=points if about.has_points or points else None,
         name_word=_name_word(page, name, asked=about.asks_name),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from enum import StrEnum
 from typing import Final
 
@@ -10,6 +9,7 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
+from coinslot.fields import plain_text
 from coinslot.settlement.reports import report_bill
 from coinslot.web import reading
 from coinslot.web.customer.bill_text import reported_at
@@ -75,7 +75,7 @@ async def report(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
     form = await page.form()
     if own.session.live:
         return page.go(f"/s/{own.session.id}")
-    words = _plain(form.text("words"))
+    words = plain_text(form.text("words"))
     reason = form.text("reason")
     if reason not in set(Complaint):
         return _form(page, own, words=words, reason_wrong=page.say("Choose what is wrong."))
@@ -111,11 +111,3 @@ def _form(
         help_phone=own.place.help_phone,
         about=own.session.id,
     )
-
-
-def _plain(text: str) -> str:
-    """Without what no database holds and no reader sees; lines stay lines."""
-    kept = (
-        sign for sign in text.replace("\r\n", "\n") if sign == "\n" or unicodedata.category(sign)[0] != "C"
-    )
-    return unicodedata.normalize("NFC", "".join(kept)).strip()

@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from coinslot.money import exponent
+from coinslot.people.rules import masked_phone
 from coinslot.web.pages.languages import Language
 
 _SIGNS = {"CNY": "¥", "EUR": "€", "USD": "$", "GBP": "£", "JPY": "JP¥"}
@@ -58,3 +59,8 @@ def degrees(decic: int) -> str:
     """Tenths of a degree Celsius, such as 40.6 °C."""
     whole, part = divmod(abs(decic), 10)
     return f"{'−' if decic < 0 else ''}{whole}.{part} °C"
+
+
+def phone(number: str) -> str:
+    """A stored number as its owner knows it, masked: without the +86 that nobody types in China."""
+    return masked_phone(number).removeprefix("+86")

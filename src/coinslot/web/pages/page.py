@@ -122,7 +122,7 @@ class Page:
         return Response(
             body,
             status_code=status,
-            media_type="text/html; charset=utf-8",
+            media_type="text/html",
             headers=headers,
             cookies=self._cookies(),
         )

@@ -32,7 +32,8 @@ from tests.support.api_document import Document
 from tests.support.api_world import World, make_world
 
 DOOR = TerminalDoor(mqtt_host="link.example.org", mqtt_port=8883, tls=False, ca=None)
-KEYRING = Keyring("the secret of this test's installation")
+SECRET = "the secret of this test's installation"
+KEYRING = Keyring(SECRET)
 
 
 class Phones:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import httpx
+import msgspec
 import pytest
 
 from coinslot.engines.connect import Connection
+from coinslot.keyring import Keyring
 from coinslot.ledger import store as ledger
 from coinslot.ledger.events import late_usage
-from coinslot.web.api.once import KEPT_HOURS, forget_old_answers
-from tests.postgres.web.conftest import Api
+from coinslot.web.api.bodies import RegisterBody, Registered
+from coinslot.web.api.once import KEPT_HOURS, forget_old_answers, once
+from coinslot.web.problems import Problem
+from coinslot.web.services import Services
+from tests.postgres.web.conftest import SECRET, Api
 from tests.support.api_world import World
 
 WRONG_AMOUNTS = (
@@ -278,3 +286,67 @@ async def test_a_customer_looks_as_they_are_now_and_not_as_when_the_answer_was_k
     )
     again = (await post(api, north, "/customers", {"name": "Lin", "phone": "13500135000"})).json()
     assert again == {**first, "name": "Mei", "blocked": True}
+
+
+class Asker:
+    """Asks `once` for an effect that can fail, with whatever secret is in force."""
+
+    def __init__(self, api: Api, world: World) -> None:
+        self.services: Services = api.app.state["services"]
+        self.world = world
+        self.failures: list[Exception] = []
+        self.worked = 0
+
+    async def __call__(self, key: str = "one", name: str = "Lin") -> Registered:
+        return await once(
+            self.services, self.world.operator, key, RegisterBody(name=name), Registered, self.work
+        )
+
+    async def work(self, connection: Connection) -> Registered:
+        await connection.execute(
+            "UPDATE customer SET name = name || '+' WHERE customer_id = $1", self.world.known
+        )
+        if self.failures:
+            raise self.failures.pop()
+        self.worked += 1
+        return Registered(customer=self.world.known)
+
+
+async def test_what_failed_leaves_no_trace_and_those_who_waited_do_it_themselves(
+    api: Api, north: World
+) -> None:
+    asker = Asker(api, north)
+    asker.failures = [asyncpg.DeadlockDetectedError("deadlock detected"), OSError("gone"), ValueError("ours")]
+    answers = await asyncio.gather(*(asker() for _ in range(8)), return_exceptions=True)
+    assert sum(isinstance(one, Exception) for one in answers) == 3
+    assert {one.customer for one in answers if isinstance(one, Registered)} == {north.known}
+    assert asker.worked == 1
+    name = await api.pool.fetchval("SELECT name FROM customer WHERE customer_id = $1", north.known)
+    assert name == "+"
+
+
+async def test_a_new_secret_knows_what_was_asked_under_the_old_one(api: Api, north: World) -> None:
+    asker = Asker(api, north)
+    await asker()
+    asker.services = replace(asker.services, keyring=Keyring("another secret", [SECRET]))
+    assert await asker() == Registered(customer=north.known)
+    assert asker.worked == 1
+    with pytest.raises(Problem, match="key_conflict"):
+        await asker(name="Mei")
+    stored = await api.pool.fetchval("SELECT encode(request_hash, 'hex') FROM api_answer")
+    bare = hashlib.sha256(msgspec.json.encode(RegisterBody(name="Lin"))).hexdigest()
+    assert stored != bare
+
+
+async def test_an_answer_forgotten_while_it_is_asked_for_is_made_anew(
+    api: Api, north: World, owner: Connection
+) -> None:
+    asker = Asker(api, north)
+    await asker()
+    async with owner.transaction():
+        await owner.execute("DELETE FROM api_answer")
+        again = asyncio.create_task(asker())
+        while not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert await again == Registered(customer=north.known)
+    assert asker.worked == 2

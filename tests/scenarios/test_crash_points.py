@@ -13,6 +13,7 @@ from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import Pool
 from coinslot.settlement.points import POINTS
 from tests.support.crashes import CRASHES, Crash, Way, live_through
+from tests.support.payment_life import CRASHES as PAYMENT_CRASHES
 
 SOURCE = Path(coinslot.__file__).parent
 
@@ -37,7 +38,9 @@ async def test_a_server_killed_at(
 
 
 def test_every_point_is_tried() -> None:
-    assert {crash.point for crash in CRASHES} == set(POINTS)
+    """Those on a payment's way by tests/postgres/payments/test_crashes.py."""
+    assert {crash.point for crash in CRASHES} | set(PAYMENT_CRASHES) == set(POINTS)
+    assert not {crash.point for crash in CRASHES} & set(PAYMENT_CRASHES)
 
 
 # What writes outside the points, and why no session can be hurt by it: one statement each, committed by itself.
@@ -47,6 +50,7 @@ NOT_ON_A_SESSIONS_WAY = {
     ("link/sweeper.py", "execute"),  # an empty partition for next month
     ("settlement/reconcile.py", "transaction"),  # a snapshot to read
     ("settlement/erasure.py", "transaction"),  # a person is forgotten, who has no session under way
+    ("settlement/payments/merchants.py", "transaction"),  # an account is noted, by a person
     ("settlement/reports.py", "transaction"),  # what a customer says of a bill, for a person to read
     ("settlement/messages.py", "execute"),  # what became of a message: another look finds it due again
 }
@@ -55,6 +59,7 @@ PASSES_POINTS = {
     ("settlement/aftermath.py", "transaction"),
     ("link/sweeper.py", "transaction"),
     ("link/outgoing.py", "publish"),
+    ("settlement/payments/unit.py", "transaction"),
 }
 # These are given a connection on which the store has begun a transaction.
 ONLY_INSIDE_A_TRANSACTION = {
@@ -63,6 +68,12 @@ ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/start_views.py", "execute"),
     ("settlement/aftermath.py", "execute"),
     ("settlement/reports.py", "execute"),
+    ("settlement/payments/applying.py", "execute"),
+    ("settlement/payments/applying.py", "transaction"),  # a savepoint
+    ("settlement/payments/crediting.py", "execute"),
+    ("settlement/payments/inbox.py", "execute"),
+    ("settlement/payments/reviews.py", "execute"),
+    ("settlement/payments/rows.py", "execute"),
 }
 NOT_TO_TERMINALS = {
     ("link/nodes.py", "publish"),  # questions to the broker's nodes
@@ -91,6 +102,32 @@ def test_nothing_commits_and_nothing_is_sent_elsewhere() -> None:
     }
     allowed = PASSES_POINTS | NOT_ON_A_SESSIONS_WAY | ONLY_INSIDE_A_TRANSACTION | NOT_TO_TERMINALS
     assert found == allowed
+
+
+# What a provider is asked for, wherever it is done: only `ask` may await the answer.
+ASKED = {"create", "query", "close", "refund", "query_refund"}
+
+
+def test_no_provider_is_asked_anything_but_through_the_points() -> None:
+    found = []
+    for path in sorted((SOURCE / "settlement" / "payments").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        within = {
+            id(inner)
+            for call in ast.walk(tree)
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "ask"
+            for inner in ast.walk(call)
+        }
+        found += [
+            f"{path.name}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ASKED
+            and ast.unparse(node.func.value) == "provider"
+            and id(node) not in within
+        ]
+    assert found == []
 
 
 def _is_books(call: ast.Call) -> bool:

@@ -149,7 +149,7 @@ class PlayedProvider:
         return self.signed(notification_id or f"n:{number}", self._seen(number), **changed)
 
     def refund_notice(
-        self, number: str, notification_id: str = "", **changed: object
+        self, number: str, notification_id: str = "", /, **changed: object
     ) -> tuple[Headers, bytes]:
         """Likewise about a refund."""
         return self.signed(notification_id or f"n:{number}", self._refund_seen(number), **changed)

@@ -131,15 +131,15 @@ class Till:
             ),
         )
 
-    async def direct(self, amount_minor: int = 5_00, customer: CustomerId | None = None) -> Intent:
+    async def direct(self, amount_minor: int = 5_00, *, key: str = "") -> Intent:
         """Somebody wants to pay for one use."""
         return await open_intent(
             self.pool,
             OpenIntent(
                 operator=self.operator,
-                key=self.key(),
+                key=key or self.key(),
                 purpose=IntentPurpose.DIRECT_SESSION,
-                customer=customer,
+                customer=None,
                 currency=CNY,
                 amount_minor=amount_minor,
                 about="outlet 1",

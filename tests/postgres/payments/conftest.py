@@ -13,7 +13,8 @@ from tests.support.till import Till
 
 _EMPTY = """
     TRUNCATE merchant, payment_intent, payment_attempt, provider_payment, payment_inbox, withdrawal, refund, payment_start,
-        review
+        review;
+    UPDATE operator SET name = operator_id
 """
 
 

@@ -106,7 +106,15 @@ async def wechat_world(*, answer_within_s: float = 5.0) -> AsyncIterator[World]:
 
 def keys_of(world: World, **changes: object) -> WechatKeys:
     """The merchant's settings for this sandbox, read."""
-    return read_keys(structs.replace(settings_of(world.account, world.server.url), **changes))
+    of, url = world.account, world.server.url
+    known = _read(of.apiv3_key, tuple((key.id, key.pem()) for key in reversed(of.platform_keys)))
+    here: dict[str, object] = {"gateway": url, "api_host": url, "open_host": url}
+    return structs.replace(known, **{**here, **changes})
+
+
+@functools.cache
+def _read(apiv3_key: str, public_keys: tuple[tuple[str, str], ...]) -> WechatKeys:
+    return read_keys(structs.replace(settings_of(_made()), apiv3_key=apiv3_key, public_keys=public_keys))
 
 
 def settings_of(of: WechatAccount, url: str = "http://127.0.0.1:1") -> WechatSettings:

@@ -9,6 +9,7 @@ network about each serial number it has never heard of.
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -104,20 +105,24 @@ class Seals:
 class Wire:
     """Takes the place of the library's own `request`: see `attach`. Blocks; may be used by any number of threads."""
 
-    def __init__(self, keys: WechatKeys, seals: Seals, deadlines: Deadlines) -> None:
+    def __init__(
+        self, keys: WechatKeys, seals: Seals, deadlines: Deadlines, trust: ssl.SSLContext | bool
+    ) -> None:
         self._keys = keys
         self._seals = seals
         self._deadlines = deadlines
         self._gateway = httpx.URL(keys.gateway)
         # The transport and not a client: no proxies or passwords of the environment, no log line for each URL.
-        self._transport = httpx.HTTPTransport(limits=httpx.Limits(max_connections=32, keepalive_expiry=20.0))
+        self._transport = httpx.HTTPTransport(
+            verify=trust, limits=httpx.Limits(max_connections=32, keepalive_expiry=20.0)
+        )
 
     def attach(self) -> WeChatPay:
         """The library's client, on this wire."""
         serial, pem = self._keys.public_keys[0]
         client = _library(self._keys, serial, pem, self._keys.apiv3_keys[0])
         client._core._gate_way = self._keys.gateway
-        self._private_key = client._core._private_key
+        client._core._private_key = self._keys.private
         client._core.request = self.request
         return client
 
@@ -142,7 +147,7 @@ class Wire:
             "User-Agent": "coinslot",
             "Wechatpay-Serial": self._keys.public_keys[0][0],
             "Authorization": build_authorization(
-                path, method.value, self._keys.mchid, self._keys.serial, self._private_key, content.decode()
+                path, method.value, self._keys.mchid, self._keys.serial, self._keys.private, content.decode()
             ),
         }
         url = self._gateway.copy_with(raw_path=path.encode())
@@ -194,11 +199,11 @@ class Wire:
 
 
 def _library(keys: WechatKeys, serial: str, pem: str, apiv3_key: str) -> WeChatPay:
-    """A client of the library, in public-key mode: it fetches nothing when made."""
+    """A client of the library, in public-key mode: it fetches nothing when made. Without our key: to verify."""
     return WeChatPay(
         wechatpay_type=WeChatPayType.NATIVE,
         mchid=keys.mchid,
-        private_key=keys.private_pem,
+        private_key=None,
         cert_serial_no=keys.serial,
         appid=keys.appid,
         apiv3_key=apiv3_key,

@@ -48,7 +48,7 @@ def authorize_url(keys: WechatKeys, redirect: str, state: str) -> str:
     return f"{keys.open_host}/connect/oauth2/authorize?{query}#wechat_redirect"
 
 
-async def openid_of(keys: WechatKeys, code: str, trust: ssl.SSLContext, within_s: float) -> str:
+async def openid_of(keys: WechatKeys, code: str, trust: ssl.SSLContext | bool, within_s: float) -> str:
     """The openid for a code, which serves once, for five minutes. Rejected when a new code is needed."""
     query = urlencode(
         {

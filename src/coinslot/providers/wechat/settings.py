@@ -13,8 +13,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
@@ -62,12 +60,12 @@ class WechatSettings(Struct, frozen=True, kw_only=True):
 
 
 class WechatKeys(Struct, frozen=True, kw_only=True):
-    """The same, read and found right. Keys are PEM, the merchant's as PKCS 8."""
+    """The same, read and found right."""
 
     mchid: str
     appid: str
     serial: str
-    private_pem: str
+    private: RSAPrivateKey
     apiv3_keys: tuple[str, ...]
     """The first is in force."""
     public_keys: tuple[tuple[str, str], ...]
@@ -102,23 +100,15 @@ class WrongSettings(ValueError):
 
 def check(settings: WechatSettings) -> list[Finding]:
     """Everything that is wrong, each with what to do; empty when all is well. Reads files, asks nobody."""
-    return [
-        *_check_names(settings),
-        *_check_merchant(settings),
-        *_check_apiv3(settings),
-        *_check_public_keys(settings),
-        *_check_addresses(settings),
-    ]
+    return _check(settings, _private_key(settings), _certificate(settings))
 
 
 def read_keys(settings: WechatSettings) -> WechatKeys:
     """Keys to work with. WrongSettings when `check` finds anything."""
-    findings = check(settings)
-    if findings:
+    private, certificate = _private_key(settings), _certificate(settings)
+    findings = _check(settings, private, certificate)
+    if findings or isinstance(private, str):
         raise WrongSettings(findings)
-    private = _private_key(settings)
-    assert isinstance(private, RSAPrivateKey)
-    certificate = _certificate(settings)
     serial = settings.serial.upper()
     if not serial and isinstance(certificate, x509.Certificate):
         serial = f"{certificate.serial_number:X}"
@@ -126,7 +116,7 @@ def read_keys(settings: WechatSettings) -> WechatKeys:
         mchid=settings.mchid,
         appid=settings.appid,
         serial=serial,
-        private_pem=private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        private=private,
         apiv3_keys=(settings.apiv3_key, *settings.earlier_apiv3_keys),
         public_keys=tuple((name, _public_pem(key)) for name, key in settings.public_keys),
         app_secret=settings.app_secret,
@@ -136,6 +126,18 @@ def read_keys(settings: WechatSettings) -> WechatKeys:
     )
 
 
+def _check(
+    settings: WechatSettings, private: RSAPrivateKey | str, certificate: x509.Certificate | str
+) -> list[Finding]:
+    return [
+        *_check_names(settings),
+        *_check_merchant(settings, private, certificate),
+        *_check_apiv3(settings),
+        *_check_public_keys(settings),
+        *_check_addresses(settings),
+    ]
+
+
 def _check_names(settings: WechatSettings) -> Iterator[Finding]:
     if not _MCHID.fullmatch(settings.mchid):
         yield Finding("mchid", "is not 8 to 10 digits", f"Copy the merchant number from {_PLATFORM}.")
@@ -143,8 +145,9 @@ def _check_names(settings: WechatSettings) -> Iterator[Finding]:
         yield Finding("appid", "is not `wx` and 16 letters or digits", "Copy it from the app's own page.")
 
 
-def _check_merchant(settings: WechatSettings) -> Iterator[Finding]:
-    private = _private_key(settings)
+def _check_merchant(
+    settings: WechatSettings, private: RSAPrivateKey | str, certificate: x509.Certificate | str
+) -> Iterator[Finding]:
     if isinstance(private, str):
         yield Finding("private_key", private, "Point it to apiclient_key.pem of the merchant's certificate.")
     serial = settings.serial.upper()
@@ -154,7 +157,6 @@ def _check_merchant(settings: WechatSettings) -> Iterator[Finding]:
         if not serial:
             yield Finding("serial", "is missing", "Set it, or `certificate` to apiclient_cert.pem.")
         return
-    certificate = _certificate(settings)
     if isinstance(certificate, str):
         yield Finding("certificate", certificate, "Point it to apiclient_cert.pem, or leave it out.")
         return

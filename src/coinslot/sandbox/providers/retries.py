@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -45,7 +46,7 @@ class Retries:
         self._clock = clock
         self._gaps_s = gaps_s
         self._answer_within_s = answer_within_s
-        self._trust = httpx.create_ssl_context()
+        self._trust: ssl.SSLContext | bool = False
 
     def send(self, parcel: Parcel, *, after_s: float = 0.0) -> None:
         """Now or later, and then by the schedule."""
@@ -58,6 +59,8 @@ class Retries:
     async def once(self, parcel: Parcel) -> Try:
         """One try, whatever comes of it."""
         headers, body = parcel.make()
+        if parcel.url.startswith("https:") and self._trust is False:
+            self._trust = httpx.create_ssl_context()
         status: int | None = None
         answer = b""
         try:

@@ -100,7 +100,7 @@ class SandboxServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._application.end()
-        self._server.should_exit = True
+        self._server.ending.set()
         serving, clock = self._tasks
         await asyncio.wait([serving])
         clock.cancel()
@@ -119,6 +119,7 @@ class _Quiet(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.taking = asyncio.Event()
+        self.ending = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -129,3 +130,7 @@ class _Quiet(uvicorn.Server):
         """Listen, and say so."""
         await super().startup(sockets)
         self.taking.set()
+
+    async def main_loop(self) -> None:
+        """Until the end, without looking at it ten times a second."""
+        await self.ending.wait()

@@ -25,7 +25,7 @@ FEE_PER_MILLE: Final = 6
 
 
 class Line(NamedTuple):
-    """One line, in fen; sorted by its moment."""
+    """One line, in fen."""
 
     at: datetime
     appid: str

@@ -66,7 +66,7 @@ class Bills:
                 for refund in order.refunds
                 if refund.created_at.astimezone(BEIJING).date() == day
             ]
-        return sorted(lines)
+        return sorted(lines, key=lambda line: line.at)
 
     def _ask(self, request: Request) -> Content:
         asked = request.query

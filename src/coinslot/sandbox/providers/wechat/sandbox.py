@@ -51,14 +51,14 @@ class WechatSandbox:
         self.splits = Splits()
         desk = Desk(account, switches, self.notices, self.wire_now)
         self._payments = Payments(self, desk, clock, switches)
-        self._bills = Bills(account, self.book, desk, clock, switches)
+        self.bills = Bills(account, self.book, desk, clock, switches)
         self._split_calls = SplitCalls(self, desk, clock, switches)
 
     def routes(self) -> tuple[Route, ...]:
         """What it answers."""
         return (
             *self._payments.routes(),
-            *self._bills.routes(),
+            *self.bills.routes(),
             *self._split_calls.routes(),
             *self.openids.routes(),
         )
@@ -66,7 +66,7 @@ class WechatSandbox:
     def attach(self, url: str) -> None:
         """The server's address."""
         self._payments.url = url
-        self._bills.url = url
+        self.bills.url = url
 
     def wire_now(self) -> datetime:
         """What signatures are dated with and judged by."""

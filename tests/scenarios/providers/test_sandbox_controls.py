@@ -1,0 +1,154 @@
+"""The sandbox by its pages and its JSON: the payer's phone, switches, time, notifications; and who it lets in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import httpx
+import pytest
+from wechatpayv3.utils import build_authorization
+
+from coinslot.payments.port import PaymentState
+from coinslot.providers.wechat import WechatPay
+from tests.support.wechat import SHORT, World, keys_of, payment, wechat_world
+
+NUMBER = "Attempt0000000000000000000000001"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with wechat_world() as made:
+        yield made
+
+
+@pytest.fixture
+async def provider(world: World) -> AsyncIterator[WechatPay]:
+    made = WechatPay(keys_of(world), deadlines=SHORT)
+    yield made
+    made.close_connections()
+
+
+@pytest.fixture
+async def phone(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=world.server.url, follow_redirects=True) as client:
+        yield client
+
+
+async def test_a_scanned_code_shows_whom_what_for_and_how_much(
+    world: World, provider: WechatPay, phone: httpx.AsyncClient
+) -> None:
+    order = payment(NUMBER, world.door, subject='<script>alert("x")</script>', amount_minor=5)
+    created = await provider.create(order)
+    page = (await phone.get(created.qr)).text
+    for text in ("Sandbox Water Co.", "&lt;script&gt;", "0.05 CNY", NUMBER, "NOTPAY"):
+        assert text in page
+    assert "<script" not in page
+    assert "You did not pay." in (await phone.post(created.qr, data={"act": "decline"})).text
+    assert (await provider.query(NUMBER)).state is PaymentState.WAITING
+    said = (await phone.post(created.qr, data={"act": "pay_twice"})).text
+    assert "Paid. Pressed again: Not paid: this order has been paid." in said
+    await world.clock.settled()
+    assert len(world.door.arrived) == 1
+    assert (await provider.query(NUMBER)).state is PaymentState.PAID
+
+
+async def test_a_race_is_paid_although_closed(
+    world: World, provider: WechatPay, phone: httpx.AsyncClient
+) -> None:
+    created = await provider.create(payment(NUMBER, world.door))
+    await provider.close(NUMBER)
+    assert "Not paid" in (await phone.post(created.qr, data={"act": "pay"})).text
+    assert "Paid." in (await phone.post(created.qr, data={"act": "pay_after_close"})).text
+    assert (await provider.query(NUMBER)).state is PaymentState.PAID
+
+
+async def test_two_people_press_at_the_same_moment(
+    world: World, provider: WechatPay, phone: httpx.AsyncClient
+) -> None:
+    await provider.create(payment(NUMBER, world.door))
+    code = world.wechat.book.find(NUMBER).code
+    answers = await asyncio.gather(*(phone.post(f"/sandbox/orders/{code}/pay") for _ in range(8)))
+    assert sorted(answer.json()["said"] == "Paid." for answer in answers) == [False] * 7 + [True]
+
+
+async def test_programs_list_and_pay_orders(
+    world: World, provider: WechatPay, phone: httpx.AsyncClient
+) -> None:
+    await provider.create(payment(NUMBER, world.door))
+    [listed] = (await phone.get("/sandbox/orders")).json()
+    assert (listed["number"], listed["state"]) == (NUMBER, "NOTPAY")
+    assert (await phone.get(f"/sandbox/orders/{listed['code']}")).json() == listed
+    paid = (await phone.post(f"/sandbox/orders/{listed['code']}/pay")).json()
+    assert (paid["said"], paid["order"]["state"]) == ("Paid.", "SUCCESS")
+    await world.clock.settled()
+    [told] = (await phone.get("/sandbox/notifications")).json()["wechat"]
+    assert (told["status"], told["taken"]) == (200, True)
+    assert (await phone.post(f"/sandbox/orders/{listed['code']}/steal")).status_code == 422
+    for missing in ("/sandbox/orders/x", "/pay/x", "/nowhere"):
+        assert (await phone.get(missing)).status_code == 404
+
+
+async def test_failures_are_switched_by_page_and_by_program(world: World, phone: httpx.AsyncClient) -> None:
+    page = (await phone.post("/", data={"act": "on", "failure": "rate_limit", "on": "create"})).text
+    assert "rate_limit on create" in page
+    asked = {"failure": "wrong_amount", "on": "notify_payment", "times": 2, "value": "1"}
+    assert (await phone.post("/sandbox/switches", json=asked)).json() == asked
+    assert len((await phone.get("/sandbox/switches")).json()) == 2
+    assert (await phone.delete("/sandbox/switches/rate_limit")).status_code == 204
+    assert (await phone.get("/sandbox/switches")).json() == [asked]
+    assert (await phone.delete("/sandbox/switches")).status_code == 204
+    assert (await phone.get("/sandbox/switches")).json() == []
+    for wrong in ({"failure": "no_such"}, {"failure": "rate_limit", "colour": 1}, []):
+        assert (await phone.post("/sandbox/switches", json=wrong)).status_code == 422
+    assert (await phone.delete("/sandbox/switches/no_such")).status_code == 404
+
+
+async def test_time_is_moved(world: World, phone: httpx.AsyncClient) -> None:
+    before = datetime.fromisoformat((await phone.get("/sandbox/clock")).json()["now"])
+    after = datetime.fromisoformat((await phone.post("/sandbox/clock", json={"seconds": 90})).json()["now"])
+    assert (after - before).total_seconds() == 90
+    assert (await phone.post("/sandbox/clock", json={"seconds": "x"})).status_code == 422
+
+
+def authorization(world: World, path: str, **changes: str) -> str:
+    """A right one for a GET, but for what is changed."""
+    account = world.account
+    made: str = build_authorization(path, "GET", account.mchid, account.serial, account.private)
+    for name, value in changes.items():
+        before, _, rest = made.partition(f'{name}="')
+        made = f'{before}{name}="{value}"{rest.partition(chr(34))[2]}'
+    return made
+
+
+async def test_only_what_the_merchant_signed_is_let_in_and_once(
+    world: World, phone: httpx.AsyncClient
+) -> None:
+    path = f"/v3/pay/transactions/out-trade-no/{NUMBER}?mchid={world.account.mchid}"
+
+    async def ask(value: str, **headers: str) -> httpx.Response:
+        return await phone.get(
+            path, headers={"Authorization": value, "Accept": "application/json", **headers}
+        )
+
+    right = authorization(world, path)
+    assert (await ask(right)).json()["code"] == "ORDER_NOT_EXIST"
+    replayed = await ask(right)
+    assert (replayed.status_code, replayed.json()["detail"]["field"]) == (401, "nonce_str")
+    for name, value in {
+        "mchid": "1900000999",
+        "serial_no": "A" * 40,
+        "timestamp": "1600000000",
+        "nonce_str": "another",
+        "signature": "AAAA",
+    }.items():
+        refused = await ask(authorization(world, path, **{name: value}))
+        assert (refused.status_code, refused.json()["code"]) == (401, "SIGN_ERROR"), name
+        assert refused.headers["wechatpay-signature"], "errors are signed too"
+        assert refused.headers["request-id"]
+    for value in ("", "Bearer x", right.replace("SHA256", "SHA1")):
+        assert (await ask(value)).status_code == 401
+    unknown = await ask(authorization(world, path), **{"Wechatpay-Serial": "PUB_KEY_ID_0"})
+    assert unknown.status_code == 500, "as the real one says to a key that it does not know"
+    assert (await ask(authorization(world, path), Accept="text/html")).status_code == 406

@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Final, Self
 
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
 from coinslot.app.connections import Connections, raise_file_limit, room
 from coinslot.app.http import HttpOptions, HttpServer
@@ -24,7 +23,7 @@ from coinslot.app.settings import Role
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import KEYED, Pool, open_pool
 from coinslot.keyring import Keyring
-from coinslot.link.clients import connect
+from coinslot.link.clients import Answering, connect
 from coinslot.link.outgoing import Outgoing
 from coinslot.link.server import LinkServer
 from coinslot.link.sweeper import Sweeper
@@ -157,6 +156,7 @@ class Stack:
         self.client = await connect(
             access.url, user=access.server_user, password=access.server_password, name="server"
         )
+        self._answering = Answering(self.client)
         self._at_stop("broker", self._close_client)
         self.books = PostgresBooks(self.pool)
         self.outgoing = Outgoing(self.client)
@@ -254,12 +254,7 @@ class Stack:
 
     async def check_broker(self) -> None:
         """Return when the broker has answered; OSError or TimeoutError when it does not."""
-        if not self.client.is_connected:
-            raise ConnectionError("not connected to the broker")
-        try:
-            await self.client.flush(timeout=_FLUSH_S)
-        except NatsError as error:
-            raise ConnectionError(str(error)) from error
+        await self._answering.within(_FLUSH_S)
 
     async def _close_client(self) -> None:
         try:

@@ -6,7 +6,7 @@ Invariants: no I/O, no clock; parts of an allocation sum to the whole; what is n
 the currency is refused by name, never rounded.
 """
 
-from coinslot.money.allocation import allocate, round_half_up
+from coinslot.money.allocation import allocate, round_half_up, share_out
 from coinslot.money.amounts import (
     EXPONENTS,
     MAX_MINOR,
@@ -29,4 +29,5 @@ __all__ = [
     "parse_amount",
     "parse_currency",
     "round_half_up",
+    "share_out",
 ]

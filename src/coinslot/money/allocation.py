@@ -31,6 +31,25 @@ def allocate(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
     return tuple(parts) if amount >= 0 else tuple(-part for part in parts)
 
 
+def share_out(amount: int, fixed: Sequence[int], weights: Sequence[int]) -> tuple[int, ...]:
+    """Split `amount` minor units among holders, the n-th of whom has `fixed[n]` and then a part by `weights[n]`.
+
+    Fixed parts come first, in the order given, as far as the amount goes; what they leave is split as `allocate`
+    does. The parts sum to `amount`. A negative amount is split as its opposite. ValueError when a part is
+    negative, the lists differ in length, or there is nobody to give to.
+    """
+    if fixed and min(fixed) < 0:
+        raise ValueError(f"a fixed part may not be negative: {min(fixed)}")
+    left = abs(amount)
+    firsts = []
+    for part in fixed:
+        first = min(part, left)
+        left -= first
+        firsts.append(first)
+    parts = [first + rest for first, rest in zip(firsts, allocate(left, weights), strict=True)]
+    return tuple(parts) if amount >= 0 else tuple(-part for part in parts)
+
+
 def round_half_up(value: Fraction) -> int:
     """The nearest integer; a half goes up, towards plus infinity (0.5 → 1, -0.5 → 0)."""
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)

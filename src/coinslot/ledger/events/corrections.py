@@ -21,7 +21,7 @@ from coinslot.ledger.events.building import (
     refuse_negative,
     take,
 )
-from coinslot.money import allocate
+from coinslot.money import share_out
 from coinslot.wire.ids import OperatorId
 
 _PAYER = frozenset(
@@ -31,10 +31,14 @@ _LONGEST_KEY = 200
 
 
 class Weight(NamedTuple):
-    """How much of a charge a party shares in, relative to the others; `party` None is the operator."""
+    """What of a charge is a party's: a fixed part, and a weight relative to the others' in what all fixed parts
+    leave. `party` None is the operator.
+    """
 
     party: str | None
     weight: int
+    fixed_minor: int = 0
+    """Taken first, in the order of the weights, as far as the charge goes."""
 
 
 WHOLLY_OPERATORS = (Weight(None, 1),)
@@ -87,9 +91,10 @@ def refund(
     """Part of a settled charge given back, so that each party holds exactly its allocation of what is left.
 
     The part that had been paid with bonus goes back first, and as bonus: a charge shrinks the way it had grown.
-    The principal goes to the wallet, or to `return_principal_to`: a merchant's refunds due, or its suspense where a
-    chargeback has taken it already. A party's part may rise by one minor unit while the whole falls; that is the
-    price of parts that are exact. Raises `OverRefund` beyond what is left.
+    Fixed parts are the last to fall, the later of them before the earlier: what is left is shared as if no more
+    had ever been charged. The principal goes to the wallet, or to `return_principal_to`: a merchant's refunds due,
+    or its suspense where a chargeback has taken it already. A party's part may rise by one minor unit while the
+    whole falls; that is the price of parts that are exact. Raises `OverRefund` beyond what is left.
 
     The key names what was refunded before, so that of two refunds worked out from the same state only one is
     posted: when the answer is not fresh, or a `KeyConflict`, load what was refunded again.
@@ -138,7 +143,8 @@ def reversal(entry: Entry) -> Entry:
 
 def _parts(charge_minor: int, weights: Sequence[Weight]) -> tuple[int, ...]:
     try:
-        return allocate(charge_minor, [weight.weight for weight in weights])
+        fixed = [weight.fixed_minor for weight in weights]
+        return share_out(charge_minor, fixed, [weight.weight for weight in weights])
     except ValueError as error:
         raise InvalidEntry(f"the shares cannot be worked out: {error}") from None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import StrEnum
 
 from coinslot.fields import FieldError
 
 _login = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,63}")
-_separators = re.compile(r"[\s().-]")
+_separators = re.compile(r"[\s().\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff-]")
 _international = re.compile(r"\+[1-9][0-9]{6,14}")
 _china_mobile = re.compile(r"1[3-9][0-9]{9}")
 
@@ -49,7 +50,8 @@ def normal_phone(text: str) -> str:
 
     A Chinese mobile number may come without its +86; every other needs its country code.
     """
-    digits = _separators.sub("", text)
+    # A Chinese keyboard types full-width digits, and address books copy invisible direction marks along.
+    digits = _separators.sub("", unicodedata.normalize("NFKC", text))
     if digits.startswith("00"):
         digits = "+" + digits[2:]
     if _china_mobile.fullmatch(digits):

@@ -131,12 +131,12 @@ def _field_problem(found: Mapping[str, object]) -> FieldProblem:
 
 
 def _http_error(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
-    if error.status_code == 404:
-        # What no route knows: people get a page, programs their own kind of answer.
-        if _wants_page(_request):
-            return problem_page(_request, not_found())
-        return not_found().response()
     status = error.status_code
+    if status in (404, 405) and _wants_page(_request):
+        # What no route knows: people get a page, programs their own kind of answer.
+        return problem_page(_request, not_found())
+    if status == 404:
+        return not_found().response()
     if status == 413:
         handler = _request.scope["route_handler"]
         limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None

@@ -10,8 +10,8 @@ from coinslot.access import stickers
 from coinslot.sessions.states import State
 from coinslot.web import reading
 from coinslot.web.customer import bill_text, quality
-from coinslot.web.customer.own import find_own
-from coinslot.web.pages.routes import PageOf, unknown_page
+from coinslot.web.customer.own import find_own, not_yours
+from coinslot.web.pages.routes import PageOf
 from coinslot.web.views import view_of
 
 
@@ -20,7 +20,7 @@ async def bill_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
     """The bill of an ended session; of one that lasts, its meter."""
     own = await find_own(page, session_id)
     if own is None:
-        return unknown_page(page)
+        return not_yours(page)
     session = own.session
     view = view_of(session)
     if view.bill is None:

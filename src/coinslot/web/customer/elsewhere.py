@@ -95,6 +95,12 @@ def _wallet(door: _Door, balance: reading.Balance) -> Wallet:
     )
 
 
+@get("/logout")
+async def logged_out(page: PageOf) -> Response[bytes]:
+    """Somebody loads again what was only an order: the way out is on this page."""
+    return page.go("/me")
+
+
 @post("/logout", status_code=200)
 async def logout(page: PageOf) -> Response[bytes]:
     """End every login of this browser, and give it a new token."""

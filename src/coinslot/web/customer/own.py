@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from litestar.response import Response
 from msgspec import Struct
 
 from coinslot.people.logins import Login
@@ -108,6 +109,15 @@ async def find_own(page: Page, session_id: str) -> Own | None:
         if found is not None and found.customer == login.customer_id:
             return Own(found, await find_place(pool, found))
     return None
+
+
+def not_yours(page: Page) -> Response[bytes]:
+    """The one answer to whatever session is not the visitor's, or is none at all.
+
+    Most who see it opened the link of a message in another browser than the one they logged in with: the words are
+    for them, and the same for everybody.
+    """
+    return page.show("use/not_yours.html", status=404)
 
 
 async def find_place(reader: Reader, session: Session) -> Place:

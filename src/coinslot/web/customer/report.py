@@ -13,10 +13,10 @@ from coinslot.fields import plain_text
 from coinslot.settlement.reports import report_bill
 from coinslot.web import reading
 from coinslot.web.customer.bill_text import reported_at
-from coinslot.web.customer.own import Own, find_own
+from coinslot.web.customer.own import Own, find_own, not_yours
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
-from coinslot.web.pages.routes import PageOf, unknown_page
+from coinslot.web.pages.routes import PageOf
 
 MOST_WORDS: Final = 500
 """Characters; whoever has more to say calls."""
@@ -51,7 +51,7 @@ async def report_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes
     """The form; once it was sent, what became of it."""
     own = await find_own(page, session_id)
     if own is None:
-        return unknown_page(page)
+        return not_yours(page)
     if own.session.live:
         return page.go(f"/s/{own.session.id}")
     notes = await reading.list_reviews(page.services.pool, own.session.operator, own.session.id)
@@ -71,7 +71,7 @@ async def report(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
     """Take it, once for a session; what was sent before stays."""
     own = await find_own(page, session_id)
     if own is None:
-        return unknown_page(page)
+        return not_yours(page)
     form = await page.form()
     if own.session.live:
         return page.go(f"/s/{own.session.id}")

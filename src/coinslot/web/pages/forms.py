@@ -66,7 +66,11 @@ async def read_form(request: Request[object, object, State]) -> Form:
     if kind == "application/x-www-form-urlencoded":
         return Form(_pairs(await request.body()))
     if kind == "multipart/form-data":
-        sent = await request.form()
+        try:
+            sent = await request.form()
+        except (ValueError, LookupError):
+            # Text in no encoding, or in one that nobody knows.
+            raise _unreadable() from None
         texts: dict[str, str] = {}
         files: dict[str, bytes] = {}
         for name, value in sent.items():
@@ -89,10 +93,14 @@ def _pairs(body: bytes) -> dict[str, str]:
                 body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"
             )
         )
-    except (ValueError, UnicodeDecodeError):
-        raise Problem(
-            400, "no_form", marked("This cannot be read"), marked("Load the page again and try once more.")
-        ) from None
+    except ValueError:
+        raise _unreadable() from None
+
+
+def _unreadable() -> Problem:
+    return Problem(
+        400, "no_form", marked("This cannot be read"), marked("Load the page again and try once more.")
+    )
 
 
 def refuse_foreign(request: Request[object, object, State]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from litestar import Request
 from litestar.datastructures import Cookie, State
 from litestar.response import Response
 
+from coinslot.people.login_rules import LOGIN_LIFE, TOUCH_EVERY
 from coinslot.people.logins import Login, find_logins
 from coinslot.web.pages import forms, languages, rendering
-from coinslot.web.pages.languages import Language
+from coinslot.web.pages.languages import Language, marked
 from coinslot.web.problems import Problem
 from coinslot.web.services import Services
 from coinslot.wire.ids import CustomerId, OperatorId
@@ -19,7 +21,7 @@ from coinslot.wire.ids import CustomerId, OperatorId
 AnyRequest: TypeAlias = Request[object, object, State]
 
 _YEAR_S: Final = 365 * 24 * 3600
-_BROWSER_S: Final = 90 * 24 * 3600
+_BROWSER_S: Final = LOGIN_LIFE // timedelta(seconds=1)
 _TOKEN_LENGTH: Final = (16, 100)
 
 
@@ -37,7 +39,8 @@ class Page:
         self.words: Final = languages.words(self.language)
         kept_token = _token_of(request, services)
         self._token = kept_token or secrets.token_urlsafe(24)
-        self._token_is_new = kept_token is None
+        self._had_token: Final = kept_token is not None
+        self._token_is_new = kept_token is None or _used_anew(logins)
         self._language_is_new = asked == self.language.value and kept != asked
 
     @property
@@ -75,13 +78,19 @@ class Page:
         forms.refuse_foreign(self.request)
         found = await forms.read_form(self.request)
         if not forms.is_sealed(self.services.keyring, self._token, found.text(forms.FIELD)):
-            raise Problem(
-                403,
-                "old_form",
-                "Please try again",
-                "The page had been open too long; it has been loaded again.",
-            )
+            raise Problem(403, "old_form", marked("Please press once more"), self._why_not_sealed())
         return found
+
+    def _why_not_sealed(self) -> str:
+        if self._had_token:
+            return marked(
+                "Nothing was done: the page was from before your last login, or open for too long. Load it again, "
+                "then press once more."
+            )
+        return marked(
+            "Nothing was done: your browser did not send this page's cookie. Load the page again; if this comes "
+            "back, allow cookies or use another browser."
+        )
 
     def show(
         self,
@@ -176,6 +185,11 @@ async def make_page(request: AnyRequest, services: Services) -> Page:
         async with services.pool.acquire() as connection:
             found = await find_logins(connection, token)
     return Page(request, services, found)
+
+
+def _used_anew(logins: tuple[Login, ...]) -> bool:
+    """Whether this request has made a login last longer: its cookie then must, too."""
+    return any(datetime.now(UTC) - one.seen_at > TOUCH_EVERY for one in logins)
 
 
 def cookie_name(services: Services) -> str:

@@ -26,6 +26,7 @@ _BROTLI_QUALITY: Final = 5
 _LEADING = re.compile(r"^[ \t]+|[ \t]+$", re.MULTILINE)
 _CSS_NOTE = re.compile(r"/\*.*?\*/", re.DOTALL)
 _JS_NOTE = re.compile(r"^\s*//.*$", re.MULTILINE)
+_NEVER = re.compile(r";\s*q=0(\.0*)?\s*$")
 _BLANK_LINES = re.compile(r"\n{2,}")
 
 
@@ -99,7 +100,9 @@ def policy(styles: tuple[str, ...], scripts: tuple[str, ...], framed: str) -> st
 
 def compress(body: bytes, accepted: str) -> tuple[bytes, str | None]:
     """`body` in the best encoding the browser takes, and that encoding's name."""
-    offered = {part.split(";", 1)[0].strip() for part in accepted.lower().split(",")}
+    offered = {
+        part.split(";", 1)[0].strip() for part in accepted.lower().split(",") if not _NEVER.search(part)
+    }
     if "br" in offered:
         return brotli.compress(body, mode=brotli.MODE_TEXT, quality=_BROTLI_QUALITY), "br"
     if "gzip" in offered:

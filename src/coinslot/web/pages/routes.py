@@ -10,11 +10,13 @@ import asyncpg
 from litestar import Request, Router
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException, NotFoundException
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.params import SkipValidation
 from litestar.response import Response
 from litestar.types import ControllerRouterHandler
 
+from coinslot.fields import FieldError, FieldErrors, MissingError
+from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.batching import Closed
 from coinslot.settlement.ports import Conflict
 from coinslot.web.pages.languages import marked
@@ -29,15 +31,17 @@ PageOf: TypeAlias = NamedDependency[SkipValidation[Page]]
 
 MAX_PAGE_BODY_BYTES: Final = 16 * 1024
 _WORTH_AGAIN: Final = (403, 409, 413, 429, 500, 503)
-_UNREACHABLE: Final = (
+UNREACHABLE: Final = (
     OSError,
     TimeoutError,
+    asyncpg.TransactionRollbackError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
+"""The database or the broker is away, or at its end: asking again may succeed."""
 
 
 async def _page(
@@ -57,7 +61,10 @@ def page_router(handlers: Sequence[ControllerRouterHandler]) -> Router:
             HTTPException: _http_page,
             Conflict: _try_again_page,
             Closed: _try_again_page,
-            **dict.fromkeys(_UNREACHABLE, _try_again_page),
+            **dict.fromkeys(UNREACHABLE, _try_again_page),
+            # The application answers these as JSON, and the nearest kind of an error goes before the nearest layer.
+            ValidationException: _http_page,
+            **dict.fromkeys((FieldErrors, FieldError, MissingError, LedgerError), _unexpected_page),
             Exception: _unexpected_page,
         },
         request_max_body_size=MAX_PAGE_BODY_BYTES,

@@ -125,13 +125,15 @@ async def test_the_openid_may_not_be_told(
         {"channel": Channel.IN_APP},
         {"channel": Channel.COUNTER},
         {"notify_url": "https://wash.example.org/notify?secret=1"},
+        {"number": "../../x?mchid=1"},
+        {"number": ""},
     ],
 )
 async def test_what_could_never_be_sent_is_not_sent(
     world: World, provider: WechatPay, changes: dict[str, object]
 ) -> None:
     with pytest.raises(Rejected):
-        await provider.create(payment(NUMBER, world.door, **changes))
+        await provider.create(payment(**{"number": NUMBER, "door": world.door, **changes}))  # type: ignore[arg-type]
     assert world.wechat.book.orders() == ()
 
 
@@ -149,6 +151,13 @@ async def test_what_the_provider_refuses_for_good(
 ) -> None:
     with pytest.raises(Rejected):
         await provider.create(payment(**{"number": NUMBER, "door": world.door, **changes}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", ["", "a/b", "a?b", "a b", "..", "a" * 65])
+async def test_a_number_cannot_stand_for_another_address(provider: WechatPay, number: str) -> None:
+    for asked in (provider.query(number), provider.close(number), provider.query_refund(number, NUMBER)):
+        with pytest.raises(Rejected, match="NUMBER"):
+            await asked
 
 
 async def test_a_subject_is_made_to_fit(world: World, provider: WechatPay) -> None:

@@ -48,7 +48,7 @@ from coinslot.providers.wechat.answers import (
     refund_seen,
 )
 from coinslot.providers.wechat.bill_download import BillDownload
-from coinslot.providers.wechat.calls import h5_url, order_parameters, refund_parameters
+from coinslot.providers.wechat.calls import checked, h5_url, order_parameters, refund_parameters
 from coinslot.providers.wechat.guard import Deadlines, Refusal, Seals, Wire
 from coinslot.providers.wechat.refusals import Refused, refused
 from coinslot.providers.wechat.settings import WechatKeys
@@ -98,7 +98,7 @@ class WechatPay:
     async def query(self, number: str) -> PaymentSeen:
         """See `payments.port.Provider`."""
         try:
-            body = await self._call(200, self._client.query, out_trade_no=number)
+            body = await self._call(200, self._client.query, out_trade_no=checked(number))
         except Refusal as refusal:
             why = refused(refusal)
             if why.is_absent:
@@ -109,7 +109,7 @@ class WechatPay:
     async def close(self, number: str) -> PaymentSeen:
         """See `payments.port.Provider`."""
         try:
-            await self._call(204, self._client.close, out_trade_no=number)
+            await self._call(204, self._client.close, out_trade_no=checked(number))
         except Refusal as refusal:
             why = refused(refusal)
             if why.is_absent:
@@ -133,7 +133,7 @@ class WechatPay:
     async def query_refund(self, number: str, payment_number: str) -> RefundSeen:
         """See `payments.port.Provider`."""
         try:
-            body = await self._call(200, self._client.query_refund, out_refund_no=number)
+            body = await self._call(200, self._client.query_refund, out_refund_no=checked(number))
         except Refusal as refusal:
             why = refused(refusal)
             if why.is_absent:

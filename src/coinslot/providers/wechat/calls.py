@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import datetime
 from typing import Final, assert_never
@@ -16,11 +17,12 @@ from coinslot.providers.wechat.bill import BEIJING
 _MOST_SUBJECT_BYTES: Final = 127
 _MOST_REASON_BYTES: Final = 80
 _MOST_URL: Final = 255
+_NUMBER: Final = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
 def order_parameters(order: PaymentOrder) -> dict[str, object]:
     """For `pay`."""
-    _check(order.amount_minor, order.currency, order.notify_url)
+    _check(order.number, order.amount_minor, order.currency, order.notify_url)
     parameters: dict[str, object] = {
         "description": _fit(order.subject, _MOST_SUBJECT_BYTES) or order.number,
         "out_trade_no": order.number,
@@ -52,7 +54,7 @@ def order_parameters(order: PaymentOrder) -> dict[str, object]:
 
 def refund_parameters(order: RefundOrder) -> dict[str, object]:
     """For `refund`."""
-    _check(order.amount_minor, order.currency, order.notify_url)
+    _check(order.number, order.amount_minor, order.currency, order.notify_url)
     parameters: dict[str, object] = {
         "out_refund_no": order.number,
         "amount": {
@@ -77,7 +79,15 @@ def h5_url(url: str, return_url: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}redirect_url={quote(return_url, safe='')}"
 
 
-def _check(amount_minor: int, currency: str, notify_url: str) -> None:
+def checked(number: str) -> str:
+    """The same number. Rejected when it could stand for something else in an address."""
+    if not _NUMBER.fullmatch(number):
+        raise Rejected("NUMBER", "a number is letters and digits, at most 64")
+    return number
+
+
+def _check(number: str, amount_minor: int, currency: str, notify_url: str) -> None:
+    checked(number)
     if currency != CURRENCY:
         raise Rejected("CURRENCY", f"WeChat Pay takes {CURRENCY} alone")
     if amount_minor <= 0:

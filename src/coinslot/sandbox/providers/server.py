@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from coinslot.sandbox.providers.clock import SandboxClock
 from coinslot.sandbox.providers.controls import Controls
@@ -20,6 +21,7 @@ from coinslot.sandbox.providers.switches import Switches
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication
+    from uvicorn.server import ServerState
 
 _GRACE_S: Final = 1
 
@@ -37,21 +39,25 @@ class ProviderSandbox(Protocol):
         """What it answers."""
 
     def attach(self, url: str) -> None:
-        """The server's address is known now: codes and links hold it."""
+        """Where payers' phones find the server is known now: codes and links hold it."""
 
 
 class SandboxServer:
     """`async with SandboxServer(...) as server:` serves until the block ends.
 
     Its parts are made first (`clock`, `switches`), handed to the providers, and those are added before the start.
+    `port` 0 is any free one; `public_url` is where payers' phones reach it, if not on loopback.
     """
 
-    def __init__(self, *, clock: SandboxClock, switches: Switches, port: int = 0) -> None:
+    def __init__(
+        self, *, clock: SandboxClock, switches: Switches, port: int = 0, public_url: str = ""
+    ) -> None:
         self.clock = clock
         self.switches = switches
         self.url = ""
         """Known once started."""
         self._port = port
+        self._public_url = public_url.rstrip("/")
         self._application = Application()
         self._phone = Phone()
         self._controls = Controls(clock, switches)
@@ -70,10 +76,11 @@ class SandboxServer:
         listener = socket.create_server(("127.0.0.1", self._port), backlog=256)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         for provider in self._providers:
-            provider.attach(self.url)
+            provider.attach(self._public_url or self.url)
         config = uvicorn.Config(
             # uvicorn spells the same protocol with types of its own.
             cast("ASGIApplication", self._application),
+            http=_SaysNothing,
             ws="none",
             lifespan="off",
             access_log=False,
@@ -111,6 +118,20 @@ class SandboxServer:
     async def serve(self) -> None:
         """Until cancelled; for a process of its own, after the block was entered."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+
+class _SaysNothing(HttpToolsProtocol):
+    """Logs no requests, whoever listens: their addresses hold secrets of the merchant's, as the real wires have it."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.access_log = False
 
 
 class _Quiet(uvicorn.Server):

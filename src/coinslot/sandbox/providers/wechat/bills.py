@@ -39,8 +39,6 @@ class Bills:
     def __init__(
         self, account: WechatAccount, book: Book, desk: Desk, clock: SandboxClock, switches: Switches
     ) -> None:
-        self.url = ""
-        """The server's."""
         self._account = account
         self._book = book
         self._desk = desk
@@ -87,7 +85,10 @@ class Bills:
         token = secrets.token_urlsafe(24)
         zipped = asked.get("tar_type") == "GZIP"
         self._files[token] = _File(content, zipped, self._clock.now() + _LINK_LIVES)
-        link = f"{self.url}/v3/billdownload/file?token={token}" + ("&tartype=gzip" if zipped else "")
+        # On the address that was asked: the merchant may know this server by another name than payers do.
+        link = f"http://{request.headers['host']}/v3/billdownload/file?token={token}" + (
+            "&tartype=gzip" if zipped else ""
+        )
         return {"hash_type": "SHA1", "hash_value": digest, "download_url": link}
 
     def _content(self, day: date) -> bytes:

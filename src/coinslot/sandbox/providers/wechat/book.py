@@ -92,6 +92,11 @@ class Book:
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
+        self._by_code: dict[str, Order] = {}
+        """By what a phone scans, and by prepay id."""
+        self._paid: dict[str, Order] = {}
+        """By the provider's number."""
+        self._refunds: dict[str, tuple[Order, Refund]] = {}
 
     def orders(self) -> tuple[Order, ...]:
         """Oldest first."""
@@ -106,14 +111,14 @@ class Book:
 
     def find_paid(self, transaction_id: str) -> Order:
         """By the provider's number. Refused (404) when there is none."""
-        for order in self._orders.values():
-            if transaction_id and order.transaction_id == transaction_id:
-                return order
-        raise Refused(404, "ORDER_NOT_EXIST", "there is no such order")
+        order = self._paid.get(transaction_id)
+        if order is None:
+            raise Refused(404, "ORDER_NOT_EXIST", "there is no such order")
+        return order
 
     def by_code(self, code: str) -> Order | None:
         """What a phone has scanned or was led to."""
-        return next((each for each in self._orders.values() if code in (each.code, each.prepay_id)), None)
+        return self._by_code.get(code)
 
     def create(self, kind: Kind, body: OrderBody, now: datetime) -> Order:
         """A new order, or the same again. Refused when the number is another order's."""
@@ -129,6 +134,7 @@ class Book:
                 expires_at=expires_at,
             )
             self._orders[body.out_trade_no] = order
+            self._by_code[order.code] = self._by_code[order.prepay_id] = order
             return order
         if known.is_paid:
             raise Refused(400, "ORDERPAID", "this order has been paid")
@@ -151,6 +157,7 @@ class Book:
         order.transaction_id = f"42000{_digits(23)}"
         order.paid_at = now
         order.openid = openid
+        self._paid[order.transaction_id] = order
 
     def close(self, number: str) -> None:
         """It can never be paid any more."""
@@ -161,28 +168,27 @@ class Book:
             raise Refused(400, "ORDER_CLOSED", "this order has been closed")
         order.state = State.CLOSED
 
-    def refund(self, body: RefundBody, now: datetime) -> tuple[Order, Refund]:
-        """A new refund, or the same again. Refused by the provider's limits."""
+    def refund(self, body: RefundBody, now: datetime) -> tuple[Order, Refund, bool]:
+        """A new refund (True), or the same again. Refused by the provider's limits."""
         order = self.find_paid(body.transaction_id) if body.transaction_id else self.find(body.out_trade_no)
-        for each in self._orders.values():
-            for known in each.refunds:
-                if known.body.out_refund_no == body.out_refund_no:
-                    if each is not order or known.body.amount != body.amount:
-                        raise Refused(400, "INVALID_REQUEST", "this refund number was used with other values")
-                    return order, known
+        known = self._refunds.get(body.out_refund_no)
+        if known is not None:
+            if known[0] is not order or known[1].body.amount != body.amount:
+                raise Refused(400, "INVALID_REQUEST", "this refund number was used with other values")
+            return (*known, False)
         _check_refund(order, body, now)
         refund = Refund(f"50{_digits(27)}", body, now)
         order.refunds.append(refund)
         order.state = State.REFUND
-        return order, refund
+        self._refunds[body.out_refund_no] = (order, refund)
+        return order, refund, True
 
     def find_refund(self, number: str) -> tuple[Order, Refund]:
         """By the merchant's number. Refused (404) when there is none."""
-        for order in self._orders.values():
-            for refund in order.refunds:
-                if refund.body.out_refund_no == number:
-                    return order, refund
-        raise Refused(404, "RESOURCE_NOT_EXISTS", "there is no such refund")
+        found = self._refunds.get(number)
+        if found is None:
+            raise Refused(404, "RESOURCE_NOT_EXISTS", "there is no such refund")
+        return found
 
 
 def _checked(body: OrderBody, now: datetime) -> datetime:

@@ -26,7 +26,7 @@ class Payments:
 
     def __init__(self, sandbox: WechatSandbox, desk: Desk, clock: SandboxClock, switches: Switches) -> None:
         self.url = ""
-        """The server's."""
+        """Where payers' phones find the server."""
         self._sandbox = sandbox
         self._desk = desk
         self._clock = clock
@@ -109,13 +109,12 @@ class Payments:
 
     def _refund(self, request: Request) -> Content:
         body = read(request.body, RefundBody)
-        known = {refund.id for order in self._sandbox.book.orders() for refund in order.refunds}
-        order, refund = self._sandbox.book.refund(body, self._clock.now())
+        order, refund, is_new = self._sandbox.book.refund(body, self._clock.now())
 
         async def end() -> None:
             self._sandbox.end_refund(order, refund)
 
-        if refund.id not in known:
+        if is_new:
             self._clock.after(REFUND_TAKES_S, end)
         return refund_content(order, refund)
 

@@ -66,7 +66,6 @@ class WechatSandbox:
     def attach(self, url: str) -> None:
         """The server's address."""
         self._payments.url = url
-        self.bills.url = url
 
     def wire_now(self) -> datetime:
         """What signatures are dated with and judged by."""

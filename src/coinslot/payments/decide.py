@@ -265,11 +265,8 @@ def refund_hears(refund: Refund, event: RefundEvent, now: datetime) -> Refund:
     state = REFUND.after(refund.state, event)
     if state is refund.state:
         return refund
-    if state in (RefundState.SUCCEEDED, RefundState.CLOSED):
-        return msgspec.structs.replace(refund, state=state, next_at=None, ended_at=now)
-    if state is RefundState.REQUESTED:
-        return msgspec.structs.replace(refund, state=state, next_at=now, tries=0)
-    return msgspec.structs.replace(refund, state=state)
+    ended_at = now if state in (RefundState.SUCCEEDED, RefundState.CLOSED) else None
+    return msgspec.structs.replace(refund, state=state, ended_at=ended_at)
 
 
 def refunded_event(amount_minor: int, refunded_minor: int) -> IntentEvent:

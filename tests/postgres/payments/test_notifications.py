@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import msgspec
+import pytest
 
 from coinslot.engines.connect import Pool, open_pool
 from coinslot.ledger.accounts import customer_arrears, customer_bonus, hold_principal
@@ -282,6 +283,30 @@ async def test_money_for_somebody_who_was_forgotten_goes_back_to_the_payer(till:
     assert await till.principal(customer) == 0
     assert till.provider.holds_minor == 0
     await till.in_order()
+
+
+async def test_one_that_nothing_can_be_made_of_holds_up_no_other_and_becomes_a_persons(
+    till: Till, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    customer = await till.customer()
+    broken, whole = [await till.offered(await till.topup(customer)) for _ in range(2)]
+    for attempt in (broken, whole):
+        till.provider.pays(attempt.number)
+        await till.notified(attempt)
+    await pool.execute(
+        "UPDATE payment_inbox SET event = '{}' WHERE notification_id = $1", f"n:{broken.number}"
+    )
+    await till.cashier.apply()
+    assert await till.principal(customer) == 10_00
+    for _ in range(8):
+        await pool.execute("UPDATE payment_inbox SET next_at = now() WHERE state = 'new'")
+        await till.cashier.apply()
+    assert ("quarantined", "failed") in await till.inbox()
+    assert await till.reviews() == ["payment_quarantined"]
+    assert "failed 6 times" in caplog.text
+    caplog.clear()  # the fixture complains of what is logged with its traceback
+    await till.works(every=timedelta(minutes=1))
+    assert await till.principal(customer) == 20_00, "asking finds it all the same"
 
 
 async def test_a_worker_that_dies_after_the_answer_has_lost_nothing(till: Till, pool: Pool) -> None:

@@ -18,6 +18,7 @@ from coinslot.settlement.payments.errors import KeyReused, TooMuch
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund, ask_again, give_up_refund
 from coinslot.settlement.payments.rows import find_attempt, lock_intent
 from coinslot.settlement.payments.starts import due_starts, give_up_start
+from coinslot.settlement.reconcile import reconcile
 from tests.support.played_provider import Fault
 from tests.support.till import Till, meanwhile
 
@@ -60,6 +61,9 @@ async def test_paid_but_not_started_is_given_back_exactly_once(till: Till, pool:
     intent = await paid_direct(till)
     async with pool.acquire() as connection:
         assert [each.intent_id for each in await due_starts(connection)] == [intent.intent_id]
+        assert (await reconcile(connection, operator=till.operator)).sound, (
+            "what is held for a start that is due is no stray"
+        )
     refunds = await asyncio.gather(*(give_up_start(pool, till.operator, intent.intent_id) for _ in range(20)))
     assert len({refund.number for refund in refunds if refund is not None}) == 1
     assert await till.balance(hold_principal(intent.intent_id)) == 0

@@ -119,13 +119,15 @@ CREATE TABLE payment_inbox (
     state           text COLLATE "C" NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'applied', 'quarantined')),
     reason          text NOT NULL DEFAULT '',
     received_at     timestamptz NOT NULL DEFAULT now(),
+    next_at         timestamptz NOT NULL DEFAULT now(), -- when to try, or to try again, to act on it
+    tries           integer NOT NULL DEFAULT 0,         -- those that failed
     done_at         timestamptz,
     PRIMARY KEY (operator_id, provider, merchant_id, notification_id),
     FOREIGN KEY (operator_id, merchant_id) REFERENCES merchant,
     CHECK ((state = 'new') = (done_at IS NULL)),
     CHECK ((state = 'quarantined') = (reason <> ''))
 ) WITH (fillfactor = 80);
-CREATE INDEX payment_inbox_new ON payment_inbox (received_at) WHERE state = 'new';
+CREATE INDEX payment_inbox_new ON payment_inbox (next_at) WHERE state = 'new';
 CREATE INDEX payment_inbox_quarantined ON payment_inbox (operator_id, received_at) WHERE state = 'quarantined';
 
 -- Principal on its way back to the customer: by refunds of the payments it came from, the rest by hand.

@@ -18,6 +18,7 @@ from coinslot.payments.decide import (
     refund_mismatch,
 )
 from coinslot.payments.model import Merchant
+from coinslot.payments.numbers import is_number
 from coinslot.payments.port import PaymentSeen, PaymentState, RefundSeen
 from coinslot.payments.states import AttemptEvent, AttemptState, IllegalEvent
 from coinslot.settlement.payments.crediting import (
@@ -59,7 +60,7 @@ async def apply(
         mismatch, detail = Mismatch.NOT_POSTED, f" ({type(error).__name__}: {error})"
     if mismatch is None:
         return ""
-    reason = mismatch.value + detail
+    reason = _storable(mismatch.value + detail)
     await _set_aside(connection, merchant, seen, source, reason)
     return reason
 
@@ -135,11 +136,12 @@ async def _set_aside(
     operator = merchant.operator_id
     said = f"{merchant.provider} {merchant.merchant_id} {seen.number[:64]!r}: {reason}; {_summary(seen)}"
     if isinstance(seen, PaymentSeen) and seen.state is PaymentState.PAID:
-        await connection.execute(_DISPUTE, operator, _storable(seen.number), merchant.merchant_id)
+        if is_number(seen.number):
+            await connection.execute(_DISPUTE, operator, seen.number, merchant.merchant_id)
         if is_our_money(merchant, seen, source) and (kept := await _suspend(connection, merchant, seen)):
             await open_review(connection, operator, PaymentReview.SUSPENSE, f"{kept}: {said}")
             return
-    await open_review(connection, operator, PaymentReview.QUARANTINED, _storable(said))
+    await open_review(connection, operator, PaymentReview.QUARANTINED, said)
 
 
 async def _suspend(connection: Connection, merchant: Merchant, seen: PaymentSeen) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +25,7 @@ from coinslot.payments.port import (
     VerifiedEvent,
 )
 from coinslot.settlement.payments.applying import apply
+from coinslot.settlement.payments.reviews import PaymentReview, open_review
 from coinslot.settlement.payments.rows import find_merchant
 from coinslot.settlement.payments.unit import Connection, Pool, transaction
 from coinslot.settlement.points import Purpose
@@ -34,6 +35,8 @@ from coinslot.wire.ids import OperatorId
 log = logging.getLogger(__name__)
 
 _LONGEST_ID: Final = 200
+_TRIES: Final = 6
+"""Some ten minutes; then a notification that cannot be acted upon is a person's."""
 _PUT = """
     INSERT INTO payment_inbox (operator_id, provider, merchant_id, notification_id, event, body_hash)
     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING true
@@ -43,8 +46,13 @@ _SAME = """
     WHERE operator_id = $1 AND provider = $2 AND merchant_id = $3 AND notification_id = $4
 """
 _NEXT = """
-    SELECT operator_id, provider, merchant_id, notification_id, event FROM payment_inbox
-    WHERE state = 'new' ORDER BY received_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    SELECT operator_id, provider, merchant_id, notification_id, event, tries FROM payment_inbox
+    WHERE state = 'new' AND next_at <= now() ORDER BY next_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+"""
+_LATER = """
+    UPDATE payment_inbox SET tries = tries + 1, next_at = now() + make_interval(secs => 10 * (tries + 1) * (tries + 1))
+    WHERE operator_id = $1 AND provider = $2 AND merchant_id = $3 AND notification_id = $4 AND state = 'new'
+    RETURNING tries
 """
 _DONE = """
     UPDATE payment_inbox SET state = CASE WHEN $5 = '' THEN 'applied' ELSE 'quarantined' END, reason = $5, done_at = now()
@@ -117,17 +125,37 @@ async def _store(pool: Pool, merchant: Merchant, event: VerifiedEvent, raw: byte
 
 
 async def apply_next(pool: Pool) -> bool:
-    """Act on the oldest notification that nobody else holds; False when there is none. Conflict."""
-    async with transaction(pool, Purpose.APPLY) as connection:
-        row = await connection.fetchrow(_NEXT)
-        if row is None:
-            return False
-        merchant = await find_merchant(connection, OperatorId(row[0]), row["merchant_id"])
-        assert merchant is not None
+    """Act on the oldest notification that nobody else holds; False when there is none. Conflict, and what a
+    database raises that has gone away: then it is still there."""
+    key: Sequence[str] = ()
+    try:
+        async with transaction(pool, Purpose.APPLY) as connection:
+            row = await connection.fetchrow(_NEXT)
+            if row is None:
+                return False
+            key = row[:4]
+            await _act(connection, row)
+    except (*_UNANSWERED, asyncpg.InternalClientError):
+        raise
+    except Exception as error:
+        # A fault of ours: it holds up no other, and after some tries a person is told.
+        tries = await pool.fetchval(_LATER, *key) if key else 0
+        log.error("notification %s failed %s times", key[3:4], tries, exc_info=error)
+    return True
+
+
+async def _act(connection: Connection, row: asyncpg.Record) -> None:
+    operator = OperatorId(row["operator_id"])
+    merchant = await find_merchant(connection, operator, row["merchant_id"])
+    assert merchant is not None
+    if row["tries"] >= _TRIES:
+        reason = "failed"
+        detail = f"{merchant.provider} {merchant.merchant_id}: notification {row['notification_id']} cannot be acted upon"
+        await open_review(connection, operator, PaymentReview.QUARANTINED, detail)
+    else:
         seen = msgspec.json.decode(row["event"], type=_Stored).seen
         reason = await apply(connection, merchant, seen, Source.NOTIFIED)
-        await connection.execute(_DONE, *row[:4], reason[:500])
-    return True
+    await connection.execute(_DONE, *row[:4], reason[:500])
 
 
 async def apply_answer(connection: Connection, merchant: Merchant, seen: PaymentSeen | RefundSeen) -> None:

@@ -112,7 +112,7 @@ async def _earlier(connection: Connection, attempt: Attempt, wanted: RefundReque
 async def change_refund(connection: Connection, locked: Locked, refund: Refund, event: RefundEvent) -> Refund:
     """The event with all that follows from it, in the caller's transaction, which holds the intent. IllegalEvent."""
     after = refund_hears(refund, event, locked.now)
-    await save_refund(connection, after)
+    await save_refund(connection, after, at_once=event is RefundEvent.ASKED_AGAIN)
     if after.state is refund.state:
         return after
     match after.state:

@@ -36,7 +36,7 @@ _ATTEMPTS = f"""
     SELECT {ATTEMPT_COLUMNS} FROM payment_attempt a WHERE a.operator_id = $1 AND a.intent_id = $2 ORDER BY a.number
 """
 _REFUND = f"SELECT {REFUND_COLUMNS} FROM refund r WHERE r.operator_id = $1 AND r.number = $2"
-# Polls and refunds keep columns of their own: what was read here may be older than theirs.
+# Tries and times belong to whoever calls the provider: what was read here may be older.
 _SAVE_ATTEMPT = """
     UPDATE payment_attempt SET state = $3, mark = $4, created = $5, error = $6, provider_id = $7, paid_at = $8,
         next_poll_at = $9
@@ -47,7 +47,8 @@ _SAVE_INTENT = """
     WHERE operator_id = $1 AND intent_id = $2
 """
 _SAVE_REFUND = """
-    UPDATE refund SET state = $3, provider_id = $4, error = $5, next_at = $6, ended_at = $7, tries = $8
+    UPDATE refund SET state = $3, provider_id = $4, ended_at = $5::timestamptz,
+        next_at = CASE WHEN $5::timestamptz IS NOT NULL THEN NULL WHEN $6::boolean THEN now() ELSE next_at END
     WHERE operator_id = $1 AND number = $2
 """
 
@@ -125,16 +126,14 @@ async def save_intent(connection: Connection, intent: Intent) -> None:
     )
 
 
-async def save_refund(connection: Connection, refund: Refund) -> None:
-    """Write what may change of a refund; its attempt counts along."""
+async def save_refund(connection: Connection, refund: Refund, *, at_once: bool) -> None:
+    """Write what may change of a refund, and have it carried at once if so; its attempt counts along."""
     await connection.execute(
         _SAVE_REFUND,
         refund.operator_id,
         refund.number,
         refund.state.value,
         refund.provider_id,
-        refund.error,
-        refund.next_at,
         refund.ended_at,
-        refund.tries,
+        at_once,
     )

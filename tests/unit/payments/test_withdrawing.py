@@ -1,0 +1,76 @@
+"""Which payments a withdrawal goes back to."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coinslot.payments.withdrawing import Part, Refundable, plan_withdrawal
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def paid(number: str, left_minor: int, days: float = 1, refunds: int = 0) -> Refundable:
+    """A payment so many days ago."""
+    return Refundable(
+        number=number, paid_at=NOW - timedelta(days=days), left_minor=left_minor, refunds=refunds
+    )
+
+
+PAYMENTS = [paid("new", 500, 1), paid("old", 300, 9), paid("older", 200, 30)]
+
+
+@pytest.mark.parametrize(
+    ("amount", "parts", "by_hand"),
+    [
+        (1, [("older", 1)], 0),
+        (200, [("older", 200)], 0),
+        (201, [("older", 200), ("old", 1)], 0),
+        (1000, [("older", 200), ("old", 300), ("new", 500)], 0),
+        (1001, [("older", 200), ("old", 300), ("new", 500)], 1),
+    ],
+)
+def test_the_oldest_first_and_what_is_left_by_hand(
+    amount: int, parts: list[tuple[str, int]], by_hand: int
+) -> None:
+    plan = plan_withdrawal(PAYMENTS, amount, NOW)
+    assert plan.parts == tuple(Part(*part) for part in parts)
+    assert plan.by_hand_minor == by_hand
+
+
+def test_no_refund_is_planned_that_a_provider_would_refuse() -> None:
+    payments = [
+        paid("beyond", 100, 365),
+        paid("nearly", 100, 362.5),
+        paid("in", 100, 361),
+        paid("full", 100, 5, refunds=50),
+        paid("empty", 0, 4),
+    ]
+    plan = plan_withdrawal(payments, 1000, NOW)
+    assert plan.parts == (Part("in", 100),)
+    assert plan.by_hand_minor == 900
+
+
+def test_without_payments_all_is_by_hand() -> None:
+    plan = plan_withdrawal([], 7, NOW)
+    assert (plan.parts, plan.by_hand_minor) == ((), 7)
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_nothing_is_no_withdrawal(amount: int) -> None:
+    with pytest.raises(ValueError, match="withdrawal"):
+        plan_withdrawal(PAYMENTS, amount, NOW)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parts_and_rest_make_the_whole_and_none_exceeds_its_payment(seed: int) -> None:
+    chance = random.Random(seed)
+    payments = [paid(f"p{n}", chance.randrange(0, 500), chance.randrange(0, 400)) for n in range(12)]
+    amount = chance.randrange(1, 4_000)
+    plan = plan_withdrawal(payments, amount, NOW)
+    left = {payment.number: payment.left_minor for payment in payments}
+    assert sum(part.amount_minor for part in plan.parts) + plan.by_hand_minor == amount
+    assert all(0 < part.amount_minor <= left[part.number] for part in plan.parts)
+    assert len({part.number for part in plan.parts}) == len(plan.parts)

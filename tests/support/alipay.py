@@ -7,7 +7,7 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from msgspec import structs
 
@@ -125,7 +125,7 @@ class World:
             currency="CNY",
             subject=subject,
             channel=channel,
-            expires_at=datetime.now(UTC) + lives,
+            expires_at=self.clock.now() + lives,
             notify_url=self.door.url,
             return_url="https://wash.example.org/pay",
         )
@@ -160,9 +160,15 @@ def keys() -> AlipayKeys:
 
 
 @contextlib.contextmanager
-def adapter(made: AlipayKeys, deadlines: Deadlines | None = None) -> Iterator[Alipay]:
-    """An adapter while the block runs."""
-    alipay = Alipay(made, deadlines=deadlines)
+def adapter(
+    made: AlipayKeys, deadlines: Deadlines | None = None, clock: SandboxClock | None = None
+) -> Iterator[Alipay]:
+    """An adapter while the block runs, by the real time or by the sandbox's."""
+    alipay = (
+        Alipay(made, deadlines=deadlines)
+        if clock is None
+        else Alipay(made, deadlines=deadlines, now=clock.now)
+    )
     try:
         yield alipay
     finally:
@@ -173,12 +179,13 @@ def adapter(made: AlipayKeys, deadlines: Deadlines | None = None) -> Iterator[Al
 async def alipay_world(
     *, deadlines: Deadlines | None = None, begin: datetime | None = None
 ) -> AsyncIterator[World]:
-    """A sandbox whose time stands still until it is moved."""
+    """A sandbox whose time stands still until it is moved. With `begin`, the wire and the adapter go by it too."""
     clock, switches = SandboxClock(speed=STILL, begin=begin), Switches()
-    sandbox = AlipaySandbox(account(), clock=clock, switches=switches)
+    moved = begin is not None
+    sandbox = AlipaySandbox(account(), clock=clock, switches=switches, wire_by_sandbox_clock=moved)
     server = SandboxServer(clock=clock, switches=switches)
     server.add(sandbox)
     async with opened_door() as door, server:
         made = structs.replace(keys(), gateway=f"{server.url}/gateway.do")
-        with adapter(made, deadlines) as alipay:
+        with adapter(made, deadlines, clock if moved else None) as alipay:
             yield World(server, sandbox, switches, clock, door, alipay)

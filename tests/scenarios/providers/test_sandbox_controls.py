@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -12,7 +12,11 @@ from wechatpayv3.utils import build_authorization
 
 from coinslot.payments.port import PaymentState
 from coinslot.providers.wechat import WechatPay
-from tests.support.wechat import SHORT, World, keys_of, payment, wechat_world
+from coinslot.sandbox.providers.clock import SandboxClock
+from coinslot.sandbox.providers.server import SandboxServer
+from coinslot.sandbox.providers.switches import Switches
+from coinslot.sandbox.providers.wechat import WechatSandbox
+from tests.support.wechat import SHORT, World, account, keys_of, opened_door, payment, wechat_world
 
 NUMBER = "Attempt0000000000000000000000001"
 
@@ -152,3 +156,42 @@ async def test_only_what_the_merchant_signed_is_let_in_and_once(
     unknown = await ask(authorization(world, path), **{"Wechatpay-Serial": "PUB_KEY_ID_0"})
     assert unknown.status_code == 500, "as the real one says to a key that it does not know"
     assert (await ask(authorization(world, path), Accept="text/html")).status_code == 406
+
+
+async def test_hurried_time_tells_and_refunds_by_itself() -> None:
+    clock, switches = SandboxClock(speed=2000), Switches()
+    wechat = WechatSandbox(account(), clock=clock, switches=switches)
+    server = SandboxServer(clock=clock, switches=switches, public_url="https://pay.example.org/")
+    server.add(wechat)
+    told = asyncio.Event()
+    async with opened_door() as door, server:
+
+        def third_time(headers: dict[str, str], body: bytes) -> int:
+            if len(door.arrived) < 3:
+                return 500
+            told.set()
+            return 204
+
+        door.judge = third_time
+        provider = WechatPay(keys_of(World(server, wechat, switches, clock, door)))
+        soon = clock.now() + timedelta(days=1)
+        created = await provider.create(payment(NUMBER, door, expires_at=soon))
+        assert created.qr.startswith("https://pay.example.org/pay/")
+        wechat.pay(NUMBER)
+        async with asyncio.timeout(10):
+            await told.wait()
+        assert [each.taken for each in wechat.retries.tries[:2]] == [False, False]
+        provider.close_connections()
+
+
+async def test_a_sandbox_serves_until_it_is_cancelled() -> None:
+    clock, switches = SandboxClock(), Switches()
+    async with SandboxServer(clock=clock, switches=switches) as server:
+        serving = asyncio.create_task(server.serve())
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            assert (await client.get("/sandbox/switches")).json() == []
+        assert not serving.done()
+        serving.cancel()
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/sandbox/switches")

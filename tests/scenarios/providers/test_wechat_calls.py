@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -296,6 +296,42 @@ async def test_more_than_was_paid_is_not_refunded(world: World, provider: Wechat
         await provider.refund(refund("R4", NUMBER, world.door, 100))
     await world.clock.advance(61)
     await provider.refund(refund("R4", NUMBER, world.door, 100))
+
+
+async def test_a_refund_after_a_split_waits_for_the_split_to_come_back(
+    world: World, provider: WechatPay
+) -> None:
+    await paid(world, provider)
+    order = world.wechat.book.find(NUMBER)
+    order.split_out = 90
+    with pytest.raises(RetrySameKey, match="NOT_ENOUGH"):
+        await provider.refund(refund("R1", NUMBER, world.door, 300))
+    order.split_out = 0
+    assert (await provider.refund(refund("R1", NUMBER, world.door, 300))).state is RefundState.PROCESSING
+
+
+# Failure 16.
+async def test_a_storm_of_errors_makes_one_order_and_one_refund(world: World, provider: WechatPay) -> None:
+    order, back = payment(NUMBER, world.door), refund("R1", NUMBER, world.door)
+    storm = (Failure.SERVER_ERROR_AFTER, Failure.RATE_LIMIT, Failure.SERVER_ERROR, Failure.CUT_AFTER)
+    for failure in storm:
+        for operation in ("create", "refund"):
+            world.switches.turn_on(failure, on=operation, times=3)
+
+    async def insisting(work: Callable[[], Awaitable[object]]) -> int:
+        for turn in range(20):
+            try:
+                await work()
+            except (Unknown, RetrySameKey):
+                continue
+            return turn
+        raise AssertionError("it never got through")
+
+    assert await insisting(lambda: provider.create(order)) == 12
+    world.wechat.pay(NUMBER)
+    assert await insisting(lambda: provider.refund(back)) == 12
+    assert len(world.wechat.book.orders()) == 1
+    assert len(world.wechat.book.find(NUMBER).refunds) == 1
 
 
 async def test_a_refused_refund_may_be_one_that_was_accepted_before(

@@ -18,6 +18,7 @@ from coinslot.people.login_rules import (
     OPERATOR_LIMITS,
     OPERATOR_WRONG,
     PHONE_LIMITS,
+    SHARE_LIMITS,
     SOURCE_LIMITS,
     SOURCE_WRONG,
     Limit,
@@ -98,7 +99,14 @@ def _nth_last_wrong(which: str, limit: Limit) -> str:
 
 
 _WRONG_LIMITS = (SOURCE_WRONG, OPERATOR_WRONG, INSTALLATION_WRONG)
-_LIMITS = (*PHONE_LIMITS, *SOURCE_LIMITS, *OPERATOR_LIMITS, *INSTALLATION_LIMITS, *_WRONG_LIMITS)
+_LIMITS = (
+    *PHONE_LIMITS,
+    *SHARE_LIMITS,
+    *SOURCE_LIMITS,
+    *OPERATOR_LIMITS,
+    *INSTALLATION_LIMITS,
+    *_WRONG_LIMITS,
+)
 
 
 def _wrong(sources: str) -> tuple[str, ...]:
@@ -122,6 +130,10 @@ def _query(*nth_last: str) -> str:
 
 _ASK_ROOM = _query(
     *(_nth_last("AND phone_hash = ANY ($2::bytea[])", limit) for limit in PHONE_LIMITS),
+    *(
+        _nth_last("AND phone_hash = ANY ($2::bytea[]) AND source_hash = ANY ($3::bytea[])", limit)
+        for limit in SHARE_LIMITS
+    ),
     *(_nth_last("AND source_hash = ANY ($3::bytea[])", limit) for limit in SOURCE_LIMITS),
     *(_nth_last("AND operator_id = $1", limit) for limit in OPERATOR_LIMITS),
     *(_nth_last("", limit) for limit in INSTALLATION_LIMITS),

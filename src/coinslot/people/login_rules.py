@@ -45,6 +45,9 @@ CODE_TRIES: Final = 5
 
 PHONE_LIMITS: Final = (Limit(1, timedelta(seconds=60)), Limit(5, HOUR), Limit(10, DAY))
 """Over all operators: it is one person whose telephone rings. A message is usually there within a minute."""
+SHARE_LIMITS: Final = (Limit(3, HOUR), Limit(6, DAY))
+"""One address's part of what one number may ask for. Else ten requests a day, for somebody else's number, would keep
+its owner out for good; now whoever does so from one place leaves the owner, elsewhere, two an hour and four a day."""
 SOURCE_LIMITS: Final = (Limit(20, HOUR),)
 """A dormitory behind one address logs in rarely, a login lasting for months; a script asks without end."""
 OPERATOR_LIMITS: Final = (Limit(600, HOUR),)

@@ -175,17 +175,17 @@ async def test_one_number_may_ask_once_a_minute_five_times_an_hour_ten_times_a_d
     with pytest.raises(TooManyCodes) as soon:
         await elsewhere.ask()  # one person's telephone rings, whoever lets it
     assert soon.value.again_at == first.again_at
-    for _ in range(4):
+    for n in range(4):
         await door.codes_age(MINUTE)
-        await door.ask()
+        await door.ask(source=f"198.51.100.{n}")
     await door.codes_age(MINUTE)
     with pytest.raises(TooManyCodes) as hourly:
         await door.ask()
     oldest = await owner.fetchval("SELECT min(made_at) FROM login_code")
     assert hourly.value.again_at == oldest + HOUR
     await door.codes_age(55 * MINUTE)  # the first of the five is an hour old
-    for _ in range(5):
-        await door.ask(source="198.51.100.9")
+    for n in range(5):
+        await door.ask(source=f"198.51.100.{n}")
         await door.codes_age(12 * MINUTE)
     with pytest.raises(TooManyCodes) as daily:
         await door.ask()
@@ -193,6 +193,20 @@ async def test_one_number_may_ask_once_a_minute_five_times_an_hour_ten_times_a_d
     assert daily.value.again_at == oldest + 24 * HOUR
     await door.codes_age(22 * HOUR)
     await door.ask()
+
+
+async def test_who_asks_for_anothers_number_from_one_place_leaves_its_owner_some(door: FrontDoor) -> None:
+    for _ in range(2):
+        for _ in range(3):
+            await door.ask(source="203.0.113.66")
+            await door.codes_age(MINUTE)
+        with pytest.raises(TooManyCodes):
+            await door.ask(source="203.0.113.66")
+        assert isinstance(await door.answer(await door.ask()), LoggedIn)
+        await door.codes_age(HOUR)
+    with pytest.raises(TooManyCodes):
+        await door.ask(source="203.0.113.66")
+    assert isinstance(await door.answer(await door.ask()), LoggedIn)
 
 
 @pytest.mark.parametrize(("here", "there", "full"), [(600, 0, True), (599, 0, False), (599, 2401, True)])

@@ -18,6 +18,7 @@ from coinslot.people.login_rules import (
     OPERATOR_LIMITS,
     OPERATOR_WRONG,
     PHONE_LIMITS,
+    SHARE_LIMITS,
     SOURCE_LIMITS,
     SOURCE_WRONG,
     TAIL_LIMIT,
@@ -62,6 +63,7 @@ def test_a_limit_must_have_its_own_time() -> None:
 def test_nothing_is_forgotten_while_a_limit_looks_back_to_it() -> None:
     limits = (
         *PHONE_LIMITS,
+        *SHARE_LIMITS,
         *SOURCE_LIMITS,
         *OPERATOR_LIMITS,
         *INSTALLATION_LIMITS,

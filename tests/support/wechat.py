@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import copy
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from msgspec import structs
 
-from coinslot.payments.port import Channel, PaymentOrder, RefundOrder
+from coinslot.payments.port import Channel, HttpReply, PaymentOrder, RefundOrder
 from coinslot.providers.wechat import WechatKeys, WechatSettings, read_keys
 from coinslot.providers.wechat.guard import Deadlines
 from coinslot.sandbox.providers.clock import STILL, SandboxClock
@@ -45,6 +45,8 @@ class Door:
     silent: bool = False
     judge: Callable[[dict[str, str], bytes], int] | None = None
     """Decides each answer's status, where there is one."""
+    handler: Callable[[dict[str, str], bytes], Awaitable[HttpReply]] | None = None
+    """The product's own way to answer, instead of all these."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,6 +58,13 @@ class Door:
         self.arrived.append((headers, body))
         if self.silent:
             await self.ending.wait()
+        elif self.handler is not None:
+            reply = await self.handler(headers, body)
+            head = (
+                f"HTTP/1.1 {reply.status} .\r\nContent-Length: {len(reply.body)}\r\nConnection: close\r\n\r\n"
+            )
+            writer.write(head.encode() + reply.body)
+            await writer.drain()
         else:
             status = self.status if self.judge is None else self.judge(headers, body)
             writer.write(f"HTTP/1.1 {status} .\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())

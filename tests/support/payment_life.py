@@ -58,9 +58,10 @@ _WAYS: Final[dict[tuple[str, ...], tuple[Way, ...]]] = {
     ("commit.give_up", "commit.refunded", "ask.refund", "ask.query_refund"): (Way.GIVEN_UP,),
     ("commit.withdraw", "commit.decide"): (Way.TOLD, Way.WITHDRAWN),
 }
-CRASHES: Final = {
-    f"{what}.{when}": ways for whats, ways in _WAYS.items() for what in whats for when in ("before", "after")
-}
+WHENS: Final = ("before", "after")
+PASSED: Final = {what: ways for whats, ways in _WAYS.items() for what in whats}
+"""Everything that is committed or asked on a payment's way, and the ways that pass it."""
+CRASHES: Final = {f"{what}.{when}": ways for what, ways in PASSED.items() for when in WHENS}
 """Every point on a payment's way, and the ways that pass it."""
 
 

@@ -10,7 +10,17 @@ import pytest
 
 from coinslot.engines.connect import Pool
 from coinslot.settlement.points import POINTS, Purpose
-from tests.support.payment_life import ACCOUNT, CASH_MINOR, CRASHES, Place, Zygote, settle_in, violations
+from tests.support.payment_life import (
+    ACCOUNT,
+    CASH_MINOR,
+    CRASHES,
+    PASSED,
+    WHENS,
+    Place,
+    Zygote,
+    settle_in,
+    violations,
+)
 from tests.support.played_provider import PlayedProvider
 from tests.support.till import Till
 
@@ -32,12 +42,15 @@ async def place(pool: Pool, payments_url: str, tmp_path: Path) -> Place:
     return Place(payments_url, str(path), till.operator, merchant.merchant_id, customer)
 
 
-@pytest.mark.parametrize("crash", CRASHES)
-async def test_a_process_killed_at(crash: str, place: Place, pool: Pool, zygote: Zygote) -> None:
-    assert zygote.live(place, crash) == -signal.SIGKILL
+@pytest.mark.parametrize("what", PASSED)
+async def test_a_process_killed_before_and_the_next_one_after(
+    what: str, place: Place, pool: Pool, zygote: Zygote
+) -> None:
+    for when in WHENS:
+        assert zygote.live(place, f"{what}.{when}") == -signal.SIGKILL
     life = await settle_in(pool, place)
-    await life.go(CRASHES[crash])
-    assert await violations(life.till, life.customer, CRASHES[crash]) == []
+    await life.go(PASSED[what])
+    assert await violations(life.till, life.customer, PASSED[what]) == []
 
 
 async def test_without_any_crash_it_is_the_same(place: Place, pool: Pool, zygote: Zygote) -> None:

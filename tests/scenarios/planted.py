@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from coinslot import tariffs
+from coinslot.ledger.events import Payable, take
 from coinslot.sessions.model import Session
 from coinslot.settlement import apply, authorize, happen, proof, records, settle, timers
 from coinslot.settlement.changes import Batch, Terminal
+from coinslot.settlement.requests import StartView
+from coinslot.sharing import Frozen, payables, thaw
 from coinslot.terminal import kept
 from coinslot.terminal.actions import Action, OpenValve
 from coinslot.terminal.entries import Entry, EntryError, decode_entry
@@ -144,6 +147,37 @@ def believes_a_start_has_expired_too_soon(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(authorize, "_MARGIN", timedelta(seconds=-14))
 
 
+def shares_what_was_paid_with_bonus(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        Frozen, "shared_minor", lambda frozen, principal_minor, bonus_minor: principal_minor + bonus_minor
+    )
+
+
+def gives_odd_units_to_the_operator(patch: pytest.MonkeyPatch) -> None:
+    def broken(session: Session, captured_minor: int) -> list[Payable]:
+        frozen = thaw(session.sharing) if session.sharing else None
+        taken = take(captured_minor, session.hold_principal_minor, session.hold_bonus_minor)
+        if frozen is None:
+            return []
+        shared_minor = frozen.shared_minor(*taken)
+        left_minor = max(0, shared_minor - sum(part.fixed_minor for part in frozen.parts))
+        exact = {part.party: left_minor * part.share_ppm // 1_000_000 for part in frozen.parts}
+        real = dict(payables(frozen, shared_minor))
+        return [Payable(party, min(amount, real[party])) for party, amount in exact.items()]
+
+    patch.setattr(settle, "captured_payables", broken)
+
+
+def keeps_to_the_agreement_first_made(patch: pytest.MonkeyPatch) -> None:
+    first: dict[str, str] = {}
+
+    def broken(view: StartView, now: datetime) -> str:
+        return first.setdefault(view.appliance, real(view, now))
+
+    real = authorize._sharing
+    patch.setattr(authorize, "_sharing", broken)
+
+
 PLANTS: tuple[Plant, ...] = (
     applies_what_it_has_applied,
     releases_without_proof,
@@ -161,4 +195,7 @@ PLANTS: tuple[Plant, ...] = (
     loses_starts_from_its_journal,
     acknowledges_ends_it_has_not_stored,
     believes_a_start_has_expired_too_soon,
+    shares_what_was_paid_with_bonus,
+    gives_odd_units_to_the_operator,
+    keeps_to_the_agreement_first_made,
 )

@@ -11,8 +11,8 @@ from coinslot.wire.ids import ApplianceId, CommandId, CustomerId, Epoch, Operato
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """One row of `session`. Texts named `quote`, `limits`, `meter…`, `registers`, `sensors` and
-    `curve` are JSON that belongs to other domains; this one only carries it.
+    """One row of `session`. Texts named `quote`, `limits`, `meter…`, `sharing`, `registers`, `sensors`
+    and `curve` are JSON that belongs to other domains; this one only carries it.
     """
 
     operator: OperatorId
@@ -43,6 +43,8 @@ class Session(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None
     """When to look next, if nothing happens before."""
     meter_spec: str
+    sharing: str = ""
+    """The agreement in force when it was authorized; empty where the operator shares with nobody."""
     meter: str | None = None
     epoch: Epoch | None = None
     """The journal that holds this session's records."""

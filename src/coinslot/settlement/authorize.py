@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from coinslot import tariffs
+from coinslot import sharing, tariffs
 from coinslot.ledger.events import hold
 from coinslot.sessions.decide import GIVE_UP_AFTER, next_wake
 from coinslot.sessions.model import Session
@@ -186,10 +186,19 @@ def _session(
         give_up_at=now + GIVE_UP_AFTER,
         wake_at=None,
         meter_spec=view.meter_spec,
+        sharing=_sharing(view, now),
         epoch=terminal.epoch,
         created_at=now,
     )
     return msgspec.structs.replace(session, wake_at=next_wake(session, now))
+
+
+def _sharing(view: StartView, now: datetime) -> str:
+    """What the session keeps of the agreement in force, so that later changes do not matter to it."""
+    if view.agreements is None:
+        return ""
+    chosen = sharing.choose(view.agreements, sharing.Place(view.site, view.kind, view.appliance), now)
+    return "" if chosen is None else sharing.freeze(chosen)
 
 
 def _take(

@@ -9,7 +9,8 @@ from msgspec import Struct
 from coinslot import tariffs
 from coinslot.settlement.changes import Alarm, Purse
 from coinslot.settlement.requests import StartRequest, StartView
-from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, TariffId, TerminalId
+from coinslot.sharing import Agreements
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SiteId, TariffId, TerminalId
 from coinslot.wire.records import FaultCode
 
 _SHUTTING = frozenset(code.value for code in FaultCode if code is not FaultCode.SENSOR)
@@ -20,6 +21,8 @@ class OutletRow(Struct, frozen=True, kw_only=True):
 
     appliance: ApplianceId
     tariff: TariffId | None
+    site: SiteId = SiteId("")
+    kind: str = ""
     meter_spec: str = "{}"
     timezone: str = "UTC"
 
@@ -38,6 +41,8 @@ class MemoryFleet:
     """Customers whose real name was approved."""
     tariffs: dict[tuple[OperatorId, TariffId], list[str]] = field(default_factory=dict)
     """Versions of each, oldest first, as the JSON of `tariffs.dump_tariff`."""
+    agreements: dict[OperatorId, Agreements] = field(default_factory=dict)
+    """Of operators that share with anybody."""
     revoked: set[TerminalId] = field(default_factory=set)
     closed: set[tuple[OperatorId, ApplianceId]] = field(default_factory=set)
     alarms: dict[tuple[OperatorId, TerminalId, int, str], Alarm] = field(default_factory=dict)
@@ -62,6 +67,9 @@ class MemoryFleet:
         view = StartView(
             outlet_found=True,
             appliance=outlet.appliance,
+            site=outlet.site,
+            kind=outlet.kind,
+            agreements=self.agreements.get(request.operator),
             closed=(request.operator, outlet.appliance) in self.closed,
             faults=self._faults(request),
             timezone=outlet.timezone,

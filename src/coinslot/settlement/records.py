@@ -17,6 +17,7 @@ from coinslot.sessions.states import Event, IllegalEvent
 from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Review, ReviewReason, Terminal
 from coinslot.settlement.happen import happen
 from coinslot.settlement.settle import meter_of, meter_spec
+from coinslot.sharing import SharingError
 from coinslot.wire import codec
 from coinslot.wire.ids import SessionId, TerminalId
 from coinslot.wire.messages import Ack, Lost, Ping, Records
@@ -188,7 +189,7 @@ def _apply_one(batch: Batch, terminal: Terminal, seq: int, record: ReadRecord, b
             session=session.id,
             detail=str(error),
         )
-    except (tariffs.QuoteError, metering.MeterStateError) as error:
+    except (tariffs.QuoteError, metering.MeterStateError, SharingError) as error:
         _review(
             batch,
             terminal,

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from coinslot.sessions.model import Session
 from coinslot.settlement.changes import Batch, Purse
-from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, TariffId, TerminalId
+from coinslot.sharing import Agreements
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SiteId, TariffId, TerminalId
 
 
 class StartRequest(Struct, frozen=True, kw_only=True):
@@ -73,6 +74,11 @@ class StartView(Struct, frozen=True, kw_only=True):
 
     outlet_found: bool = False
     appliance: ApplianceId = ApplianceId("")
+    site: SiteId = SiteId("")
+    kind: str = ""
+    """The appliance's."""
+    agreements: Agreements | None = None
+    """The operator's; None where it shares with nobody."""
     closed: bool = False
     faults: tuple[str, ...] = ()
     """Standing alarms of the outlet or its terminal that keep it from being used."""

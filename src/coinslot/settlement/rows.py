@@ -33,6 +33,7 @@ _FIXED: Final = (
     ("expired_at", "timestamptz", "expired_at"),
     ("meter_spec", "text", "meter_spec"),
     ("created_at", "timestamptz", "created_at"),
+    ("sharing", "text", "sharing"),
 )
 _CHANGING: Final = (
     ("state", "text", "state"),
@@ -68,7 +69,7 @@ NEW: Final = tuple(attribute for _, _, attribute in _NEW)
 # abstract base classes about every element of an array, which for 220 elements took 55 µs a session.
 _KEYED: Final = (*_FIXED[:2], *_CHANGING)
 INSERT_SESSIONS: Final = (
-    f"INSERT INTO session ({', '.join(c for c, _, _ in _NEW)}) SELECT * FROM unnest($1::session_new[])"
+    f"INSERT INTO session ({', '.join(c for c, _, _ in _NEW)}) SELECT * FROM unnest($1::session_new_shared[])"
 )
 # Rows are found by key first and changed at the place found (ctid): left to itself, the planner joined the
 # whole table for each batch while it knew little of it. The lock on their terminal keeps them in place.
@@ -80,20 +81,23 @@ UPDATE_SESSIONS: Final = (
     "WHERE s.ctid = u.place"
 )
 new_session_row: Final = attrgetter(*(attribute for _, _, attribute in _NEW))
-"""A session as the composite `session_new`."""
+"""A session as the composite `session_new_shared`."""
 changed_session_row: Final = attrgetter(*(attribute for _, _, attribute in _KEYED))
 """A session as the composite `session_change`."""
 
 
 def composite(name: str, columns: Sequence[tuple[str, str, str]]) -> str:
-    """The SQL that makes a composite type of these columns; the migration holds it, a test compares."""
+    """The SQL that makes a composite type of these columns; a migration holds it, a test compares.
+
+    A type is never altered: servers of the version before may still be running. It gets a successor.
+    """
     return f"CREATE TYPE {name} AS (" + ", ".join(f"{column} {kind}" for column, kind, _ in columns) + ");"
 
 
 def composites() -> tuple[str, ...]:
     """The three types that rows travel as."""
     return (
-        composite("session_new", _NEW),
+        composite("session_new_shared", _NEW),
         composite("session_change", _KEYED),
         composite("terminal_change", _TERMINAL),
     )

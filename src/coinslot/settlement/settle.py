@@ -20,6 +20,7 @@ from coinslot.sessions.model import Session
 from coinslot.settlement.authorize import use_scope
 from coinslot.settlement.changes import Batch, Purse, Review, ReviewReason, UseKey
 from coinslot.settlement.commands import limits_of
+from coinslot.settlement.shares import captured_payables, late_payables
 from coinslot.wire.registers import Register
 
 GiveBack: TypeAlias = Callable[..., Entry]
@@ -42,6 +43,7 @@ def settle(batch: Batch, session: Session) -> Session:
                 held_principal_minor=session.hold_principal_minor,
                 held_bonus_minor=session.hold_bonus_minor,
                 captured_minor=captured_minor,
+                payables=captured_payables(session, captured_minor),
             )
         )
     else:
@@ -73,6 +75,7 @@ def settle_late(batch: Batch, session: Session) -> Session:
     charge_minor = tariffs.rate(quote, usage).amount_minor
     owed_minor = min(charge_minor, session.hold_minor)
     if owed_minor:
+        late_payables(session, owed_minor)  # an agreement that cannot be read is this session's fault alone
         batch.late.append((session, owed_minor))
     _count_uses(batch, session, quote, usage, reserved=False)
     return replace(
@@ -97,6 +100,7 @@ def book_late(batch: Batch, room: dict[Purse, int]) -> None:
                 session.currency,
                 arrears_minor=arrears_minor,
                 write_off_minor=owed_minor - arrears_minor,
+                payables=late_payables(session, owed_minor),
             )
         )
         stored = batch.sessions[session.id]

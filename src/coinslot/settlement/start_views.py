@@ -15,7 +15,9 @@ from coinslot.sessions.model import Session
 from coinslot.settlement import rows
 from coinslot.settlement.changes import Batch, Purse
 from coinslot.settlement.requests import StartRequest, StartView
-from coinslot.wire.ids import ApplianceId, SessionId
+from coinslot.sharing import Agreements
+from coinslot.sharing.loading import Known
+from coinslot.wire.ids import ApplianceId, OperatorId, SessionId, SiteId
 from coinslot.wire.records import FaultCode
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ _VIEWS = f"""
     SELECT {rows.TERMINAL_COLUMNS}, t.now, l.busy,
            o.appliance_id, o.closed, o.tariff_id, v.version, v.body, o.meter_spec, o.timezone,
            c.customer_id IS NOT NULL AS customer_found, c.asks_name AND n.known IS NULL AS name_missing,
-           al.faults, e.session_id AS earlier
+           al.faults, e.session_id AS earlier,
+           o.site_id, o.kind, c.agreements_at
     FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[])
          WITH ORDINALITY AS r(operator_id, customer_id, terminal_id, outlet, request_key, number)
     LEFT JOIN t ON t.terminal_id = r.terminal_id
@@ -47,7 +50,7 @@ _VIEWS = f"""
         WHERE x.terminal_id = r.terminal_id AND x.outlet = r.outlet AND x.live OFFSET 0
     ) l ON true
     LEFT JOIN LATERAL (
-        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone
+        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone, a.site_id, a.kind
         FROM outlet x
         JOIN terminal t ON t.operator_id = x.operator_id AND t.terminal_id = x.terminal_id AND t.revoked_at IS NULL
         JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
@@ -59,7 +62,7 @@ _VIEWS = f"""
         WHERE x.operator_id = r.operator_id AND x.tariff_id = o.tariff_id ORDER BY x.version DESC LIMIT 1
     ) v ON true
     LEFT JOIN LATERAL (
-        SELECT x.customer_id, w.real_name <> '{RealNameRule.NOT_ASKED.value}' AS asks_name
+        SELECT x.customer_id, w.real_name <> '{RealNameRule.NOT_ASKED.value}' AS asks_name, w.agreements_at
         FROM customer x JOIN operator w ON w.operator_id = x.operator_id
         WHERE x.operator_id = r.operator_id AND x.customer_id = r.customer_id AND x.blocked_at IS NULL OFFSET 0
     ) c ON true
@@ -84,6 +87,7 @@ _EARLIER = f"""
     CROSS JOIN LATERAL (SELECT * FROM session x
         WHERE x.operator_id = k.operator_id AND x.session_id = k.session_id OFFSET 0) s
 """
+_known = Known()
 
 
 async def load_views(
@@ -103,6 +107,7 @@ async def load_views(
         await connection.execute(rows.FIRST_SIGHT, [request.terminal for request in requests])
         found = await connection.fetch(_VIEWS, *arguments)
     earlier = await _earlier(connection, requests, found)
+    agreements = await _agreements(connection, requests, found)
     moments = [row["now"] for row in found if row["now"] is not None]
     batch = Batch(now=max(moments) if moments else await connection.fetchval("SELECT clock_timestamp()"))
     views, purses = [], []
@@ -110,7 +115,7 @@ async def load_views(
         if row["terminal_id"] is not None:
             terminal = rows.terminal_of(row)
             batch.terminals[terminal.id] = terminal
-        views.append(_view(row, earlier))
+        views.append(_view(row, earlier, agreements.get(request.operator)))
         if row["body"] is not None and row["customer_found"]:
             purses.append(Purse(request.operator, request.customer, _currency(row["body"])))
     return batch, views, list(dict.fromkeys(purses))
@@ -128,10 +133,27 @@ async def _earlier(
     return {session.id: session for session in map(rows.session_of, repeated)}
 
 
-def _view(row: asyncpg.Record, earlier: Mapping[SessionId, Session]) -> StartView:
+async def _agreements(
+    connection: Connection, requests: Sequence[StartRequest], found: Sequence[asyncpg.Record]
+) -> Mapping[OperatorId, Agreements]:
+    """Those of operators that have any: no question to the database but after a change."""
+    changed = {
+        request.operator: row["agreements_at"]
+        for request, row in zip(requests, found, strict=True)
+        if row["agreements_at"] is not None
+    }
+    return await _known.of(connection, changed) if changed else {}
+
+
+def _view(
+    row: asyncpg.Record, earlier: Mapping[SessionId, Session], agreements: Agreements | None
+) -> StartView:
     return StartView(
         outlet_found=row["appliance_id"] is not None,
         appliance=ApplianceId(row["appliance_id"] or ""),
+        site=SiteId(row["site_id"] or ""),
+        kind=row["kind"] or "",
+        agreements=agreements,
         closed=bool(row["closed"]),
         faults=tuple(row["faults"] or ()),
         timezone=row["timezone"] or "UTC",

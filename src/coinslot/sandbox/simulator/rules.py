@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from coinslot.sandbox.simulator.agenda import Agenda
@@ -11,6 +11,7 @@ from coinslot.sandbox.simulator.appliance import Tap
 from coinslot.sandbox.simulator.chance import Chance, FaultKind
 from coinslot.sandbox.simulator.money_rules import MoneyRules
 from coinslot.sandbox.simulator.openings import Opening, shown
+from coinslot.sandbox.simulator.partners import Partners
 from coinslot.sandbox.simulator.server import ServerDied
 from coinslot.sandbox.simulator.terminal import Terminal
 from coinslot.sandbox.simulator.violation import Broken
@@ -23,7 +24,7 @@ from coinslot.settlement.ports import Conflict
 from coinslot.terminal.actions import Action, Append, OpenValve, Rewrite, ShutValve
 from coinslot.terminal.entries import RecordKept
 from coinslot.wire.codec import decode_down, decode_record, encode
-from coinslot.wire.ids import OperatorId, SessionId, TerminalId
+from coinslot.wire.ids import CustomerId, OperatorId, SessionId, TerminalId
 from coinslot.wire.messages import Ack, Stop, Welcome
 from coinslot.wire.records import Checkpoint, Declined, Record, Started, Stopped
 
@@ -44,6 +45,7 @@ class Rules:
     traced: bool
     books: MemoryBooks = field(init=False)
     money: MoneyRules = field(init=False)
+    partners: Partners = field(init=False)
     openings: dict[SessionId, Opening] = field(default_factory=dict)
     told: dict[tuple[TerminalId, str, int], Record] = field(default_factory=dict)
     """What each terminal's journal holds, by place."""
@@ -58,9 +60,10 @@ class Rules:
     _checked: dict[tuple[TerminalId, str], int] = field(default_factory=dict)
     _reviews: int = 0
 
-    def watch(self, books: MemoryBooks) -> None:
+    def watch(self, books: MemoryBooks, seed: int) -> None:
         """These are the books."""
         self.books = books
+        self.partners = Partners(seed, books, self.operator)
         self.money = MoneyRules(books, self.operator)
 
     # ------------------------------------------------------------ commits
@@ -89,6 +92,7 @@ class Rules:
             self.say(f"session {name} is {session.state.value}")
             self._session(session)
         self.money.committed(batch)
+        self.partners.committed(batch)
         self._alarms(batch)
         self._one_live_session_per_outlet()
         if self.chance.fault(FaultKind.CRASH_AFTER_COMMIT):
@@ -97,6 +101,12 @@ class Rules:
     def refused(self, error: Exception) -> None:
         """Settlement never asks for what the books must refuse."""
         raise Broken(f"the books refused: {error}") from error
+
+    def money_is_whole(self, customers: Sequence[CustomerId]) -> None:
+        """At the end: nobody's money is made or lost, customers' or parties'."""
+        for customer in customers:
+            self.money.conserved(customer)
+        self.partners.kept()
 
     def _alarms(self, batch: Batch) -> None:
         """Nobody is woken up for a journal that was not put back."""

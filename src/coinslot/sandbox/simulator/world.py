@@ -54,7 +54,7 @@ class World:
         self.books = MemoryBooks(
             self.agenda.now, fleet=MemoryFleet(), make_id=self._make_id, witness=self.rules
         )
-        self.rules.watch(self.books)
+        self.rules.watch(self.books, seed)
         self.network = Network(self.agenda, self.chance, self._deliver)
         self.workers = [
             Worker(self.agenda, self.chance, self.books, self.network, self.rules.sent)
@@ -96,6 +96,7 @@ class World:
         for tariff in self.tariffs:
             fleet.tariffs[OPERATOR, tariff] = [any_tariff(chance)]
         self.terminals = [self._make_terminal(number) for number in range(self.plan.terminals)]
+        self.rules.partners.agree(self.agenda, self.plan)
         customers = [CustomerId(f"c{number}") for number in range(max(2, self.plan.sessions // 3))]
         for customer in customers:
             fleet.customers[OPERATOR, customer] = True
@@ -220,8 +221,7 @@ class World:
         self._works_again()
         self._wait_for_deadlines()
         self.rules.late_use_is_reviewed()
-        for customer in self.people.customers:
-            self.rules.money.conserved(customer)
+        self.rules.money_is_whole(self.people.customers)
         self.books.ledger.check_invariants()
 
     def _works_again(self) -> None:

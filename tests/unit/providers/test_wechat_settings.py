@@ -68,7 +68,7 @@ def test_a_key_of_the_older_form_is_taken_as_well() -> None:
     [
         ("", "cannot be read"),
         ("no/such/file.pem", "cannot be read"),
-        ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "is not a private key in PEM"),
+        (RIGHT.private_key[:60] + RIGHT.private_key[-60:], "is not a private key in PEM"),
         (pem(rsa.generate_private_key(65537, 1024)), "is not RSA of 2048 bits"),
         (pem(ec.generate_private_key(ec.SECP256R1())), "is not RSA of 2048 bits"),
         (pem(account().private, b"secret"), "is protected by a password"),

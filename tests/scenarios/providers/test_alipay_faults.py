@@ -23,7 +23,7 @@ from coinslot.payments.port import (
     RetrySameKey,
     Unknown,
 )
-from coinslot.providers.alipay import Alipay
+from coinslot.providers.alipay import Alipay, probe
 from coinslot.sandbox.providers.switches import Failure
 from tests.support.alipay import BUYER, QUICK, World, adapter, alipay_world, keys, refund_of, stranger
 
@@ -197,6 +197,23 @@ async def test_wrong_keys_and_apps_are_named_and_not_believed(world: World) -> N
         with adapter(replace(each, gateway=world.gateway), QUICK) as alipay:
             error = await refused_by(alipay.create(world.order()))
             assert (type(error), error.code) == (Unknown, code)
+
+
+async def test_settings_can_be_tried_out_with_one_question(world: World) -> None:
+    assert await probe(world.alipay) == []
+    other = stranger()
+    wrong = {
+        "app_id": replace(keys(), app_id=other.app_id),
+        "private_key": replace(keys(), private_pem=other.private_pkcs8_pem()),
+        "public_key": replace(keys(), public_pems=(other.public_pem(),)),
+    }
+    for setting, each in wrong.items():
+        with adapter(replace(each, gateway=world.gateway), QUICK) as alipay:
+            assert [finding.setting for finding in await probe(alipay)] == [setting]
+    world.switches.turn_on(Failure.CLOCK_SKEW, value="3600")
+    assert [finding.setting for finding in await probe(world.alipay)] == ["clock"]
+    world.switches.turn_on(Failure.SERVER_ERROR)
+    assert [finding.wrong for finding in await probe(world.alipay)] == ["is answered with HTTP 500"]
 
 
 async def test_the_providers_key_may_change(world: World) -> None:

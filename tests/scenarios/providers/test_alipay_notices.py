@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coinslot.payments.port import Forged, Outcome, PaymentSeen, PaymentState, VerifiedEvent
+from coinslot.providers.alipay.notifications import parse
+from coinslot.providers.alipay.seals import Seals
 from coinslot.sandbox.providers.alipay.notices import GAPS_S
 from coinslot.sandbox.providers.switches import Failure
-from tests.support.alipay import BUYER, World, alipay_world, refund_of
+from tests.support.alipay import BUYER, World, alipay_world, keys, refund_of
 
 
 @pytest.fixture
@@ -119,6 +123,15 @@ async def test_every_field_is_signed_and_none_may_be_added_doubled_or_left_out(w
     for each in more:
         with pytest.raises(Forged):
             parsed(world, each)
+
+
+@settings(max_examples=200, deadline=None)
+@given(raw=st.binary(max_size=300))
+def test_no_bytes_make_it_fail_otherwise_than_as_forged(raw: bytes) -> None:
+    seals = Seals(keys().public_pems)
+    for each in (raw, b"sign_type=RSA2&sign=" + raw, b"sign_type=RSA2&%" + raw + b"=%&sign=%E4"):
+        with pytest.raises(Forged):
+            parse(seals, each, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(

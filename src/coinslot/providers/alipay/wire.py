@@ -12,14 +12,13 @@ import httpx
 import msgspec
 
 from coinslot.payments.port import ProviderError, RetrySameKey, Unknown
-from coinslot.providers.alipay.refusals import Told, safe_code
+from coinslot.providers.alipay.refusals import OK, Told, safe_code
 from coinslot.providers.alipay.seals import Garbled, Seals, values_of
 from coinslot.providers.alipay.settings import AlipayKeys
 
 _MOST_BYTES: Final = 1_000_000
 _MOST_FILE_BYTES: Final = 128_000_000
 _FORM: Final = "application/x-www-form-urlencoded; charset=utf-8"
-_OK: Final = "10000"
 
 
 class Deadlines:
@@ -85,8 +84,10 @@ class Wire:
             signature = msgspec.json.decode(values.get("sign", '""'), type=str)
         except msgspec.DecodeError:
             signature = ""
+        if not signature:
+            raise _unsigned(span)
         if not self._seals.holds(span, signature):
-            raise _unproven(span, "it is not signed" if not signature else "its signature does not fit")
+            raise Unknown("UNVERIFIED", "the answer's signature is not by a key among Alipay's public keys")
         return span
 
     def _exchange(self, request: httpx.Request, whole_s: float, most_bytes: int) -> tuple[int, bytes]:
@@ -126,11 +127,12 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _unproven(span: bytes, doubt: str) -> ProviderError:
-    """What it says is named, for whoever has to find a wrong key or app, and believed by nobody."""
-    reason = f"an answer that is not proven to be Alipay's: {doubt}"
+def _unsigned(span: bytes) -> ProviderError:
+    """So the gateway refuses those whom it does not know. What it says is named, for whoever has to find a wrong key or
+    app, and believed by nobody."""
+    reason = "an answer that is not signed, and so not proven to be Alipay's"
     try:
         told = msgspec.json.decode(span, type=Told)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Unknown("UNVERIFIED", reason)
-    return Unknown("UNVERIFIED" if told.code == _OK else safe_code(told), reason)
+        return Unknown("UNSIGNED", reason)
+    return Unknown("UNSIGNED" if told.code == OK else safe_code(told), reason)

@@ -84,7 +84,7 @@ class Telemetry:
             try:
                 await self.flush()
             except UNANSWERED as error:
-                log.warning("readings not stored: %s", error)
+                log.warning("readings not stored: %s", type(error).__name__)
 
     async def flush(self) -> None:
         """Write what is kept."""

@@ -81,7 +81,7 @@ class Courier:
             try:
                 await work()
             except UNANSWERED as error:
-                log.warning("the courier could not reach the database: %s", error)
+                log.warning("the courier could not reach the database: %s", type(error).__name__)
             try:
                 await asyncio.wait_for(wake.wait(), _EVERY_S)
             except TimeoutError:

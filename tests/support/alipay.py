@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from msgspec import structs
 
 from coinslot.payments.numbers import payment_number, refund_number
-from coinslot.payments.port import Channel, PaymentOrder, RefundOrder
+from coinslot.payments.port import Channel, Headers, HttpReply, PaymentOrder, RefundOrder
 from coinslot.providers.alipay import Alipay, AlipayKeys, AlipaySettings, read_keys
 from coinslot.providers.alipay.wire import Deadlines
 from coinslot.sandbox.providers.alipay import AlipayAccount, AlipaySandbox
@@ -63,6 +63,8 @@ class Door:
     arrived: list[bytes] = field(default_factory=list)
     judge: Callable[[bytes], bytes] | None = None
     """Decides each answer's body, where there is one."""
+    handler: Callable[[Headers, bytes], Awaitable[HttpReply]] | None = None
+    """Answers in its stead, as the product would."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one notification."""
@@ -71,6 +73,8 @@ class Door:
         body = await reader.readexactly(length)
         self.arrived.append(body)
         said = self.body if self.judge is None else self.judge(body)
+        if self.handler is not None:
+            said = (await self.handler({}, body)).body
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(said) + said)
         await writer.drain()
         writer.close()

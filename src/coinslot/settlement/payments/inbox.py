@@ -63,6 +63,17 @@ _ASKED = """
     VALUES ($1, $2, $3, $4, $5, $6, 'quarantined', 'being looked at', now()) ON CONFLICT DO NOTHING RETURNING true
 """
 _UNANSWERED = (OSError, TimeoutError, Conflict, asyncpg.PostgresError, asyncpg.InterfaceError)
+_GONE = (
+    OSError,
+    TimeoutError,
+    Conflict,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What says nothing of the notification itself."""
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -135,7 +146,7 @@ async def apply_next(pool: Pool) -> bool:
                 return False
             key = row[:4]
             await _act(connection, row)
-    except (*_UNANSWERED, asyncpg.InternalClientError):
+    except _GONE:
         raise
     except Exception as error:
         # A fault of ours: it holds up no other, and after some tries a person is told.

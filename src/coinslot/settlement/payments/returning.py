@@ -52,12 +52,15 @@ async def take_due_refunds(pool: Pool, limit: int, without: list[str]) -> list[D
     return [DueRefund(refund=one(row, Refund), sent_before=row["sent_before"]) for row in rows]
 
 
-async def carry(pool: Pool, provider: Provider, merchant: Merchant, due: DueRefund, now: datetime) -> None:
-    """Have the refund done, or see how it stands, and act on the answer."""
+async def carry(
+    pool: Pool, provider: Provider, merchant: Merchant, due: DueRefund, now: datetime, notify_url: str = ""
+) -> None:
+    """Have the refund done, or see how it stands, and act on the answer. `notify_url`: where the provider may say
+    later what became of it."""
     refund, error = due.refund, ""
     try:
         if refund.state is RefundState.REQUESTED:
-            await _request(pool, provider, merchant, due, now)
+            await _request(pool, provider, merchant, due, now, notify_url)
         else:
             seen = await ask(Asked.QUERY_REFUND, provider.query_refund(refund.number, refund.attempt_number))
             await _apply(pool, merchant, seen)
@@ -68,10 +71,12 @@ async def carry(pool: Pool, provider: Provider, merchant: Merchant, due: DueRefu
         await _report_stuck(pool, refund)
 
 
-async def _request(pool: Pool, provider: Provider, merchant: Merchant, due: DueRefund, now: datetime) -> None:
+async def _request(
+    pool: Pool, provider: Provider, merchant: Merchant, due: DueRefund, now: datetime, notify_url: str
+) -> None:
     refund = due.refund
     try:
-        seen = await ask(Asked.REFUND, provider.refund(await _order(pool, refund)))
+        seen = await ask(Asked.REFUND, provider.refund(await _order(pool, refund, notify_url)))
     except Rejected:
         # An earlier request may have been accepted without our hearing of it.
         seen = await ask(Asked.QUERY_REFUND, provider.query_refund(refund.number, refund.attempt_number))
@@ -85,7 +90,7 @@ async def _request(pool: Pool, provider: Provider, merchant: Merchant, due: DueR
     await _apply(pool, merchant, seen)
 
 
-async def _order(pool: Pool, refund: Refund) -> RefundOrder:
+async def _order(pool: Pool, refund: Refund, notify_url: str) -> RefundOrder:
     attempt = await find_attempt(pool, refund.operator_id, refund.attempt_number)
     assert attempt is not None
     assert attempt.provider_id is not None
@@ -97,6 +102,7 @@ async def _order(pool: Pool, refund: Refund) -> RefundOrder:
         total_minor=attempt.amount_minor,
         currency=refund.currency,
         reason=refund.why.value,
+        notify_url=notify_url,
     )
 
 

@@ -40,9 +40,17 @@ _UNANSWERED: Final = (OSError, TimeoutError, Conflict, asyncpg.PostgresError, as
 class Cashier:
     """Runs until cancelled; what fails is logged and tried again in its time."""
 
-    def __init__(self, pool: Pool, find: FindProvider, every_s: float = _EVERY_S) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        find: FindProvider,
+        notify_url: Callable[[Merchant], str] = lambda _: "",
+        every_s: float = _EVERY_S,
+    ) -> None:
+        """`notify_url`: where a merchant's provider may send what becomes of refunds; nowhere if empty."""
         self._pool = pool
         self._find = find
+        self._notify_url = notify_url
         self._every_s = every_s
         self._noticed = asyncio.Event()
         self._due = asyncio.Event()
@@ -98,7 +106,8 @@ class Cashier:
             if provider is None:
                 log.error("no keys for merchant %s: a refund has to wait", merchant.merchant_id)
             else:
-                self._begin(merchant, carry(self._pool, provider, merchant, each, await self._now()))
+                url, now = self._notify_url(merchant), await self._now()
+                self._begin(merchant, carry(self._pool, provider, merchant, each, now, url))
         return len(due)
 
     async def _begin_look(self, busy: list[str]) -> int:

@@ -38,7 +38,6 @@ _CHATTY: Final = {
     "nats": logging.ERROR,
     "asyncio": logging.WARNING,
     # It tells of each request by its URL, and providers put numbers there.
-    "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
 }
 

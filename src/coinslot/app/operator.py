@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from coinslot.app.operator_agreements import agreement
 from coinslot.app.operator_console import actor, emit, emit_one, run_plain
 from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, terminal
 from coinslot.app.operator_history import alarm, readings, review
+from coinslot.app.operator_parties import party, statement
 from coinslot.app.operator_people import api_key, customer, staff
 from coinslot.app.operator_real_names import real_name
 from coinslot.app.operator_rules import rules
@@ -62,6 +64,9 @@ for part in (
     customer,
     rules,
     real_name,
+    party,
+    agreement,
+    statement,
     session,
     readings,
     review,

@@ -1,0 +1,181 @@
+"""`coinslot operator` party and statement: who receives shares, and what they came to."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date, datetime
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from coinslot.app.errors import Problem
+from coinslot.app.operator_console import Desk, emit, emit_one, options, run
+from coinslot.money import format_amount, parse_currency
+from coinslot.settlement.statements import Line, Statement, make_statement
+from coinslot.sharing import Party, PartyKind
+from coinslot.sharing import store as sharing_store
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_KINDS = {kind.value.replace("_", "-"): kind for kind in PartyKind}
+_COLUMNS = (
+    "time",
+    "kind",
+    "session",
+    "appliance",
+    "site",
+    "agreement",
+    "entry",
+    "key",
+    "charge",
+    "amount",
+    "balance",
+)
+
+
+@click.group("party", epilog="Example: coinslot operator party add 'Hotel Aurora' --kind site-owner")
+def party() -> None:
+    """Who receives shares: a hotel, a manufacturer, a platform."""
+
+
+@party.command("add", epilog="Example: coinslot operator party add 'Hotel Aurora' --kind site-owner")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(list(_KINDS)), default="other", show_default=True)
+@options
+def party_add(name: str, kind: str, operator: str | None, as_json: bool) -> None:
+    """A new party. It receives nothing before an agreement says so."""
+    made = run(
+        operator,
+        lambda desk: sharing_store.add_party(
+            desk.connection, desk.operator.operator_id, name=name, kind=_KINDS[kind].value, by=desk.by
+        ),
+    )
+    emit_one(made, as_json=as_json)
+
+
+@party.command("list", epilog="Example: coinslot operator party list")
+@options
+def party_list(operator: str | None, as_json: bool) -> None:
+    """All parties."""
+    found = run(operator, lambda desk: sharing_store.list_parties(desk.connection, desk.operator.operator_id))
+    emit(found, ("name", "kind", "party_id", "created_at"), as_json=as_json)
+
+
+@click.command(
+    "statement",
+    epilog="Example: coinslot operator statement 'Hotel Aurora' --from 2026-11-01 --to 2026-11-30 --csv november.csv",
+)
+@click.argument("key", metavar="PARTY")
+@click.option("--from", "first", type=_DAY, required=True, help="First day, by the operator's clock.")
+@click.option("--to", "last", type=_DAY, required=True, help="Last day, included.")
+@click.option("--currency", help="Another than the operator's.")
+@click.option(
+    "--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write every line there."
+)
+@options
+def statement(
+    key: str,
+    first: datetime,
+    last: datetime,
+    currency: str | None,
+    file: Path | None,
+    operator: str | None,
+    as_json: bool,
+) -> None:
+    """What a party earned in a period, line by line, each with its session and its entry in the ledger.
+
+    Opening balance, lines and closing balance are the account's own: what one statement closes with, the next
+    opens with.
+    """
+
+    async def work(desk: Desk) -> tuple[Party, Statement]:
+        found = await sharing_store.find_party(desk.connection, desk.operator.operator_id, key)
+        made = await make_statement(
+            desk.connection,
+            found.operator_id,
+            found.party_id,
+            parse_currency(currency) if currency else desk.operator.currency,
+            first=first.date(),
+            last=last.date(),
+            timezone=desk.operator.timezone,
+        )
+        return found, made
+
+    who, made = run(operator, work)
+    if file is not None:
+        _write(file, made)
+    if as_json:
+        emit_one(made, as_json=True)
+    else:
+        _show(who, made, with_lines=file is None)
+    if not made.complete:
+        click.echo("The period is not over: more may come.", err=True)
+
+
+def _show(who: Party, made: Statement, *, with_lines: bool) -> None:
+    if with_lines:
+        emit([_row(line, made.currency) for line in made.lines], _COLUMNS, as_json=False)
+        click.echo()
+    emit_one(
+        {
+            "party": who.name,
+            "from": str(made.first),
+            "to": str(made.last),
+            "lines": len(made.lines),
+            "opening": _money(made.opening_minor, made.currency),
+            "moved": _money(made.moved_minor, made.currency),
+            "closing": _money(made.closing_minor, made.currency),
+        },
+        as_json=False,
+    )
+
+
+def _write(file: Path, made: Statement) -> None:
+    """The lines between a row for each balance; never over another file."""
+    try:
+        # With a mark of its encoding: spreadsheets take the text for something else without one.
+        with file.open("x", newline="", encoding="utf-8-sig") as out:
+            _write_rows(out, made)
+    except FileExistsError as error:
+        raise Problem(f"{file} exists", "Choose another name, or remove it.") from error
+    except OSError as error:
+        raise Problem(f"{file} cannot be written: {error.strerror}", "Correct the path.") from error
+
+
+def _write_rows(out: TextIO, made: Statement) -> None:
+    writer = csv.DictWriter(out, (*_COLUMNS, "currency"), restval="")
+    writer.writeheader()
+
+    def balance(what: str, day: date, amount_minor: int) -> dict[str, object]:
+        amount = format_amount(amount_minor, made.currency)
+        return {"time": day, "kind": what, "balance": amount, "currency": made.currency}
+
+    writer.writerow(balance("opening balance", made.first, made.opening_minor))
+    for line in made.lines:
+        writer.writerow({**_row(line, made.currency), "currency": made.currency})
+    writer.writerow(balance("closing balance", made.last, made.closing_minor))
+
+
+def _row(line: Line, currency: str) -> dict[str, object]:
+    return {
+        "time": line.posted_at.isoformat(timespec="seconds"),
+        "kind": line.kind,
+        "session": line.session or "",
+        "appliance": _text(line.appliance),
+        "site": _text(line.site),
+        "agreement": line.agreement or "",
+        "entry": line.entry_id,
+        "key": _text(line.key),
+        "charge": "" if line.charge_minor is None else format_amount(line.charge_minor, currency),
+        "amount": format_amount(line.amount_minor, currency),
+        "balance": format_amount(line.balance_minor, currency),
+    }
+
+
+def _text(text: str | None) -> str:
+    """A name that a spreadsheet would run as a formula is marked as text."""
+    return f"'{text}" if text and text[0] in "=+-@\t\r" else text or ""
+
+
+def _money(amount_minor: int, currency: str) -> str:
+    return f"{format_amount(amount_minor, currency)} {currency}"

@@ -8,6 +8,7 @@ import logging
 import socket
 import time
 import traceback
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,7 @@ from coinslot.payments.port import (
     Unknown,
 )
 from coinslot.providers.alipay import Alipay, probe
+from coinslot.providers.alipay.wire import Deadlines
 from coinslot.sandbox.providers.switches import Failure
 from tests.support.alipay import BUYER, QUICK, World, adapter, alipay_world, keys, refund_of, stranger
 
@@ -236,7 +238,7 @@ async def test_nothing_was_sent_where_nobody_listens(world: World) -> None:
 
 
 @contextlib.asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[Alipay]:
+async def answering(answer: bytes, deadlines: Deadlines = QUICK) -> AsyncIterator[Alipay]:
     """An adapter whose gateway says this to everything, and then nothing more."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -249,7 +251,7 @@ async def answering(answer: bytes) -> AsyncIterator[Alipay]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     gateway = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/gateway.do"
-    with adapter(replace(keys(), gateway=gateway), QUICK) as alipay:
+    with adapter(replace(keys(), gateway=gateway), deadlines) as alipay:
         yield alipay
     server.close()
 
@@ -282,6 +284,19 @@ ODD = {
 async def test_whatever_else_comes_is_unknown(answer: bytes) -> None:
     async with answering(answer) as alipay:
         assert type(await refused_by(alipay.query("0" * 32))) is Unknown
+
+
+async def test_calls_that_find_no_thread_were_not_sent_and_giving_up_ends_none_otherwise() -> None:
+    patient = Deadlines(connect_s=0.1, silence_s=0.5, whole_s=0.5)
+    async with answering(b"", patient) as alipay:
+        calls = [asyncio.create_task(refused_by(alipay.query("0" * 32))) for _ in range(20)]
+        kinds = Counter(type(error) for error in await asyncio.gather(*calls))
+        assert kinds == {Unknown: 16, RetrySameKey: 4}
+        calls = [asyncio.create_task(refused_by(alipay.query("0" * 32))) for _ in range(20)]
+        await asyncio.sleep(0)
+        alipay.close_connections()
+        kinds = Counter(type(error) for error in await asyncio.gather(*calls))
+        assert set(kinds) <= {Unknown, RetrySameKey}
 
 
 async def test_no_key_no_buyer_and_no_address_is_logged(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from typing import Final, TypeVar, assert_never
+from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 from coinslot.payments.port import (
     BillLine,
@@ -51,6 +51,7 @@ from coinslot.providers.alipay.settings import AlipayKeys
 from coinslot.providers.alipay.wire import Deadlines, Wire
 
 _THREADS: Final = 16
+_GIVEN_UP: Final = ("CLOSED", "this connection to Alipay was given up: nothing was sent")
 _T = TypeVar("_T")
 
 
@@ -75,10 +76,14 @@ class Alipay:
         self._client = Client(keys, self._wire.send, now)
         self._bills = BillDownload(keys, self._client, self._wire, now)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="alipay")
+        self._is_closed = False
 
     def close_connections(self) -> None:
         """Take no more calls; those under way end by their deadlines."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        # Calls that wait for a thread are let through to hear that, since to cancel them would look as if somebody
+        # had cancelled whoever asked.
+        self._is_closed = True
+        self._threads.shutdown(wait=False)
         self._wire.close()
 
     async def create(self, order: PaymentOrder) -> Created:
@@ -197,6 +202,8 @@ class Alipay:
         asked = time.monotonic()
 
         def begun() -> _T:
+            if self._is_closed:
+                raise RetrySameKey(*_GIVEN_UP)
             if time.monotonic() - asked > self._deadlines.connect_s:
                 raise RetrySameKey("BUSY", "too many calls wait for Alipay: nothing was sent")
             return work()
@@ -204,7 +211,7 @@ class Alipay:
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, begun)
         except RuntimeError:
-            raise RetrySameKey("CLOSED", "this connection to Alipay was given up: nothing was sent") from None
+            raise RetrySameKey(*_GIVEN_UP) from None
         try:
             # The work ends by itself in time; this is for work that finds no thread, or a library that hangs.
             async with asyncio.timeout(within_s + self._deadlines.connect_s + 1):
@@ -225,3 +232,9 @@ def _readable(reading: Callable[[], _T]) -> _T:
         return reading()
     except Unreadable as doubt:
         raise Unknown("CONTENT", str(doubt)) from None
+
+
+if TYPE_CHECKING:
+    from coinslot.payments.port import Provider
+
+    _PORT: type[Provider] = Alipay

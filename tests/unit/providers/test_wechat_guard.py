@@ -72,6 +72,7 @@ async def test_an_answer_that_drips_is_given_up_by_the_whole_deadline() -> None:
     begun = time.monotonic()
     error = await outcome(saying(HEAD + b"Content-Length: 100\r\n\r\n", *[b" "] * 100, pause_s=0.1))
     assert (type(error), error.code) == (Unknown, "TIMEOUT")
+    assert error.reason == "the answer did not end in time", "the thread itself is free again"
     assert time.monotonic() - begun < 5
 
 

@@ -168,6 +168,8 @@ def test_a_closed_trade_was_paid_only_if_amounts_say_so() -> None:
     assert (after_time_out.state, after_time_out.paid_at) == (PaymentState.CLOSED, None)
     assert trade(trade_status="TRADE_CLOSED", receipt_amount="1.25").state is PaymentState.PAID
     assert trade(trade_status="TRADE_FINISHED").state is PaymentState.PAID
+    assert trade(trade_status="TRADE_SUCCESS").currency == "CNY"
+    assert trade(trade_status="TRADE_SUCCESS", trans_currency="USD").currency == "USD"
     for odd in (
         {"trade_status": "TRADE_PENDING"},
         {"trade_status": "TRADE_SUCCESS", "trade_no": ""},

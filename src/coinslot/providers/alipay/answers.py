@@ -14,7 +14,7 @@ from coinslot.providers.alipay.library import BEIJING
 from coinslot.providers.alipay.refusals import OK, Refused, Told
 
 CURRENCY: Final = "CNY"
-"""The only one of the domestic interface, which does not name it."""
+"""The only one of the domestic interface, which does not name it. Merchants abroad have a `trans_currency`."""
 
 _T = TypeVar("_T")
 
@@ -52,6 +52,7 @@ class Trade(Struct, frozen=True):
     send_pay_date: str = ""
     buyer_pay_amount: str = "0.00"
     receipt_amount: str = "0.00"
+    trans_currency: str = ""
 
 
 class Closed(Struct, frozen=True):
@@ -134,7 +135,7 @@ def payment_seen(told: Trade) -> PaymentSeen:
         state=state,
         provider_id=told.trade_no,
         amount_minor=fen(told.total_amount),
-        currency=CURRENCY,
+        currency=told.trans_currency or CURRENCY,
         paid_at=moment(told.send_pay_date) if is_paid and told.send_pay_date else None,
     )
 

@@ -32,6 +32,8 @@ _NEEDED: Final = (
     *("支付宝交易号", "商户订单号", "业务类型", "完成时间", "订单金额(元)", "商家实收(元)"),
     *("退款批次号/请求号", "服务费(元)"),
 )
+_NUMBERS: Final = ("支付宝交易号", "商户订单号")
+_NUMBER: Final = re.compile(r"[0-9A-Za-z_]{1,64}")
 _PAYER: Final = "对方账户"
 _PAYMENT: Final = "交易"
 _REFUND: Final = "退款"
@@ -122,8 +124,12 @@ def _row(header: Sequence[str], line: str, day: date) -> _Row:
     values = _values(line)
     payer = header.index(_PAYER) if _PAYER in header else -1
     if len(values) != len(header):
-        # Which of them is the payer cannot be told: what is left of it is what is needed to find the trade.
-        return _Row(_other(" ".join(value for value in values if value.isdigit()), day), None)
+        # Which of them is the payer cannot be told: what is shown is what finds the trade, if it stands in its place.
+        places = [header.index(name) for name in _NUMBERS]
+        found = [
+            values[place] for place in places if place < len(values) and _NUMBER.fullmatch(values[place])
+        ]
+        return _Row(_other(" ".join(found), day), None)
     raw = ",".join(value for index, value in enumerate(values) if index != payer)
     known = dict(zip(header, values, strict=True))
     try:

@@ -74,7 +74,7 @@ def _seen(told: Mapping[str, str]) -> PaymentSeen:
         state=state,
         provider_id=provider_id,
         amount_minor=fen(told.get("total_amount", "")),
-        currency=CURRENCY,
+        currency=told.get("trans_currency") or CURRENCY,
         merchant=told.get("seller_id", ""),
         app=told.get("app_id", ""),
         paid_at=moment(paid_at) if paid_at and state is PaymentState.PAID else None,

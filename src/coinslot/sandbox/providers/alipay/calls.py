@@ -13,6 +13,7 @@ from coinslot.sandbox.providers.alipay.bodies import (
 )
 from coinslot.sandbox.providers.alipay.book import Kind, Order
 from coinslot.sandbox.providers.alipay.gateway import Call, Gateway, Parameters
+from coinslot.sandbox.providers.alipay.refused import Refused
 from coinslot.sandbox.providers.alipay.told import (
     OK,
     Content,
@@ -91,8 +92,15 @@ class Calls:
 
     def _cancel(self, parameters: Parameters) -> Content:
         body = read(parameters.get("biz_content", ""), NamedBody)
-        order, action = self._sandbox.book.cancel(body.out_trade_no, body.trade_no, self._clock.now())
-        return {**OK, **names(order), "retry_flag": "N", "action": action}
+        told = {**OK, "retry_flag": "N"}
+        try:
+            order, action = self._sandbox.book.cancel(body.out_trade_no, body.trade_no, self._clock.now())
+        except Refused as refused:
+            if refused.sub_code != "ACQ.TRADE_NOT_EXIST":
+                raise
+            # Nothing to cancel is no error to the real one; it only names no action.
+            return {**told, "out_trade_no": body.out_trade_no}
+        return {**told, **names(order), "action": action}
 
     def _refund(self, parameters: Parameters) -> Content:
         book, now = self._sandbox.book, self._clock.now()

@@ -103,7 +103,7 @@ def statement(
 
     who, made = run(operator, work)
     if file is not None:
-        _write(file, made)
+        write_csv(file, made)
     if as_json:
         emit_one(made, as_json=True)
     else:
@@ -130,7 +130,7 @@ def _show(who: Party, made: Statement, *, with_lines: bool) -> None:
     )
 
 
-def _write(file: Path, made: Statement) -> None:
+def write_csv(file: Path, made: Statement) -> None:
     """The lines between a row for each balance; never over another file."""
     try:
         # With a mark of its encoding: spreadsheets take the text for something else without one.

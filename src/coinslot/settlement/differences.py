@@ -22,6 +22,8 @@ from coinslot.ledger.events import Taken, take
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.settle import meter_of
+from coinslot.settlement.shares import parties_hold
+from coinslot.sharing import SharingError
 from coinslot.wire.registers import Register
 
 
@@ -46,6 +48,8 @@ class What(StrEnum):
     """The captured amount and the smaller of charge and hold."""
     EARNED = "earned"
     """What the entries credit to revenue and parties, and the captured amount."""
+    SHARED = "shared"
+    """What each party has of it, and its part by the agreement the session has kept."""
     RETURNED = "returned"
     """What went back to the payer, and what was held less what was captured."""
     ARREARS = "arrears"
@@ -81,6 +85,7 @@ _ADVICE = {
     What.CHARGE: f"{_SPOILT} The quote and the registers decide what is owed.",
     What.CAPTURED: f"Nobody is charged above the hold or the charge. {_CORRECT}",
     What.EARNED: f"The books and the session disagree on the price. {_CORRECT}",
+    What.SHARED: f"Compare the parties' statements with the agreement's version. {_CORRECT}",
     What.RETURNED: f"The payer has too much or too little back. {_CORRECT}",
     What.ARREARS: f"The customer owes another amount than the session says. {_CORRECT}",
     What.REFUNDED: "More went back than was charged: stop refunds of this session and ask who made them.",
@@ -132,6 +137,7 @@ class _Tally:
     arrears_minor: int = 0
     returned_principal_minor: int = 0
     returned_bonus_minor: int = 0
+    shared: dict[str, int] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
 
 
@@ -177,6 +183,8 @@ def _tally(session: Session, legs: Sequence[PostedLeg]) -> _Tally:
 
 
 def _add(tally: _Tally, leg: PostedLeg, account: AccountKind) -> None:
+    if account is AccountKind.PARTY_PAYABLE:
+        tally.shared[leg.account] = tally.shared.get(leg.account, 0) - leg.amount_minor
     if account in _EARNED:
         if leg.kind == EntryKind.REFUND:
             tally.refunded_minor += leg.amount_minor
@@ -268,6 +276,20 @@ def _money(session: Session, tally: _Tally) -> Found:
     if tally.refunded_minor > tally.earned_minor + tally.late_minor:
         charged_minor = tally.earned_minor + tally.late_minor
         yield What.REFUNDED, f"{tally.refunded_minor} of {charged_minor} were refunded"
+    elif (tally.earned_minor, tally.late_minor) == (captured_minor, owed_minor):
+        yield from _shares(session, tally)
+
+
+def _shares(session: Session, tally: _Tally) -> Found:
+    """Each party, refunds taken off, against the agreement that the session has kept."""
+    try:
+        expected = parties_hold(session, tally.refunded_minor)
+    except SharingError as error:
+        yield What.UNREADABLE, str(error)
+        return
+    shared = {account: amount_minor for account, amount_minor in tally.shared.items() if amount_minor}
+    if shared != expected:
+        yield What.SHARED, f"parties have {shared or 'nothing'}, agreed is {expected or 'nothing'}"
 
 
 def _halves(amount: Taken) -> str:

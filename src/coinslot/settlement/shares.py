@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from coinslot.ledger.accounts import party_payable
 from coinslot.ledger.events import WHOLLY_OPERATORS, Charged, Payable, Taken, Weight, take
 from coinslot.sessions.model import Session
+from coinslot.sessions.states import State
 from coinslot.sharing import Frozen, holders, payables, thaw
 
 
@@ -41,6 +43,17 @@ def charged_of(session: Session, refunded_minor: int) -> Charged:
         refunded_minor=refunded_minor,
         weights=WHOLLY_OPERATORS if frozen is None else weights_of(frozen),
     )
+
+
+def parties_hold(session: Session, refunded_minor: int) -> dict[str, int]:
+    """What each party's account must have of a session by now, parts of nothing left out. SharingError likewise."""
+    if not session.sharing:
+        return {}
+    if session.state is State.LATE:
+        parts = late_payables(session, min(session.charge_minor or 0, session.hold_minor) - refunded_minor)
+    else:
+        parts = captured_payables(session, (session.captured_minor or 0) - refunded_minor)
+    return {party_payable(part.party): part.amount_minor for part in parts if part.amount_minor}
 
 
 def weights_of(frozen: Frozen) -> tuple[Weight, ...]:

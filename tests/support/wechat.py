@@ -143,8 +143,8 @@ def settings_of(of: WechatAccount, url: str = "http://127.0.0.1:1") -> WechatSet
     )
 
 
-SHORT = Deadlines(connect_s=0.5, silence_s=0.4, whole_s=0.8, file_s=1.0)
-"""For tests that wait for a time-out. Everything happens on this machine."""
+SHORT = Deadlines(connect_s=2.0, silence_s=1.2, whole_s=2.4, file_s=3.0)
+"""For tests that wait for a time-out. Everything happens on this machine, which may be a busy one."""
 
 
 def payment(number: str, door: Door, *, amount_minor: int = 300, **changes: object) -> PaymentOrder:

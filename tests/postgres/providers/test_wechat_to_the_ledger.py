@@ -62,7 +62,7 @@ class Shop:
 
 @pytest.fixture
 async def shop(pool: Pool) -> AsyncIterator[Shop]:
-    async with wechat_world(answer_within_s=2.0) as world:
+    async with wechat_world() as world:
         provider = WechatPay(keys_of(world), deadlines=SHORT)
         till = await Till(pool).open(merchants=())
         async with pool.acquire() as connection:

@@ -25,7 +25,7 @@ FAILURES = [
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with wechat_world(answer_within_s=0.4) as made:
+    async with wechat_world() as made:
         yield made
 
 

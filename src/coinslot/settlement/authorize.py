@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from coinslot import sharing, tariffs
+from coinslot import tariffs
 from coinslot.ledger.events import hold
 from coinslot.sessions.decide import GIVE_UP_AFTER, next_wake
 from coinslot.sessions.model import Session
@@ -27,6 +27,7 @@ from coinslot.settlement.requests import (
     StartView,
     Wallet,
 )
+from coinslot.sharing import Place
 from coinslot.wire.ids import CommandId, SessionId, TariffId
 from coinslot.wire.registers import Register
 
@@ -197,8 +198,7 @@ def _sharing(view: StartView, now: datetime) -> str:
     """What the session keeps of the agreement in force, so that later changes do not matter to it."""
     if view.agreements is None:
         return ""
-    chosen = sharing.choose(view.agreements, sharing.Place(view.site, view.kind, view.appliance), now)
-    return "" if chosen is None else sharing.freeze(chosen)
+    return view.agreements.frozen_text(Place(view.site, view.kind, view.appliance), now)
 
 
 def _take(

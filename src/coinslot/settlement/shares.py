@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from coinslot.ledger.accounts import party_payable
-from coinslot.ledger.events import WHOLLY_OPERATORS, Charged, Payable, Taken, Weight, take
+from coinslot.ledger.events import WHOLLY_OPERATORS, Charged, Payable, Taken, Weight, shares, take
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
-from coinslot.sharing import Frozen, holders, payables, thaw
+from coinslot.sharing import Frozen, holders, thaw
 
 
 def captured_payables(session: Session, captured_minor: int) -> list[Payable]:
@@ -21,12 +21,12 @@ def captured_payables(session: Session, captured_minor: int) -> list[Payable]:
         return []
     frozen = _thawed(session.sharing)
     taken = _taken(session, captured_minor)
-    return _payables(frozen, frozen.shared_minor(taken.principal_minor, taken.bonus_minor))
+    return shares(frozen.shared_minor(taken.principal_minor, taken.bonus_minor), _weights(session.sharing))
 
 
 def late_payables(session: Session, owed_minor: int) -> list[Payable]:
     """What each party has of usage after a release. SharingError likewise."""
-    return _payables(_thawed(session.sharing), owed_minor) if session.sharing else []
+    return shares(owed_minor, _weights(session.sharing)) if session.sharing else []
 
 
 def charged_of(session: Session, refunded_minor: int) -> Charged:
@@ -41,7 +41,7 @@ def charged_of(session: Session, refunded_minor: int) -> Charged:
         bonus_minor=taken.bonus_minor,
         bonus_shared=frozen is not None and frozen.bonus_shared,
         refunded_minor=refunded_minor,
-        weights=WHOLLY_OPERATORS if frozen is None else weights_of(frozen),
+        weights=WHOLLY_OPERATORS if frozen is None else _weights(session.sharing),
     )
 
 
@@ -65,10 +65,11 @@ def _taken(session: Session, captured_minor: int) -> Taken:
     return take(captured_minor, session.hold_principal_minor, session.hold_bonus_minor)
 
 
-def _payables(frozen: Frozen, charge_minor: int) -> list[Payable]:
-    return [Payable(party, amount_minor) for party, amount_minor in payables(frozen, charge_minor)]
-
-
 @lru_cache(maxsize=1024)
 def _thawed(text: str) -> Frozen:
     return thaw(text)
+
+
+@lru_cache(maxsize=1024)
+def _weights(text: str) -> tuple[Weight, ...]:
+    return weights_of(thaw(text))

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from coinslot.sharing import Agreement, Agreements, Part, PartyId, Place, Target, choose
+from coinslot.sharing import Agreement, Agreements, Part, PartyId, Place, Target, choose, freeze
 from coinslot.sharing.model import AgreementId
 from coinslot.wire.ids import ApplianceId, OperatorId, SiteId
 
@@ -99,6 +99,15 @@ def test_a_less_specific_one_counts_where_the_more_specific_is_over() -> None:
 def test_one_that_was_ended_before_it_began_is_never_in_force() -> None:
     never = agreement("never", first=date(2026, 6, 15), last=date(2026, 6, 14))
     assert in_force(never) is None
+
+
+def test_what_a_start_keeps_is_what_was_chosen_whenever_it_asks() -> None:
+    every = Agreements("Asia/Shanghai", [agreement("june", first=date(2026, 6, 1), last=date(2026, 6, 30))])
+    midnight = datetime(2026, 6, 30, 16, 0, tzinfo=UTC)
+    for when in (NOON, midnight - timedelta(seconds=1), midnight, NOON, midnight, NOON):
+        for where in (HERE, Place(ANNEX, "dryer", ApplianceId("d1")), HERE):
+            chosen = choose(every, where, when)
+            assert every.frozen_text(where, when) == ("" if chosen is None else freeze(chosen))
 
 
 def test_what_is_frozen_says_which_version() -> None:

@@ -49,6 +49,7 @@ NOT_ON_A_SESSIONS_WAY = {
     ("link/telemetry.py", "execute"),  # readings: not durable by design
     ("link/sweeper.py", "execute"),  # an empty partition for next month
     ("settlement/reconcile.py", "transaction"),  # a snapshot to read
+    ("settlement/statements.py", "transaction"),  # likewise
     ("settlement/erasure.py", "transaction"),  # a person is forgotten, who has no session under way
     ("settlement/payments/merchants.py", "transaction"),  # an account is noted, by a person
     ("settlement/reports.py", "transaction"),  # what a customer says of a bill, for a person to read

@@ -422,7 +422,7 @@ async def test_who_asks_again_gets_only_the_messages_that_are_new(visitor: Visit
     assert [text.code for text in (await visitor.state(texts=1)).texts] == ["222222"]
     assert (await visitor.state(texts=99)).texts == ()
     for wrong in ("-1", "x", "1.5"):
-        assert (await visitor.http.get("/wall/state", params={"texts": wrong})).status_code == 422
+        assert (await visitor.http.get("/wall/state", params={"texts": wrong})).status_code == 400
 
 
 async def test_the_links_messages_pass_by_with_no_persons_number_in_them(visitor: Visitor) -> None:

@@ -31,6 +31,9 @@ GONE = (
     r"ERR_INCOMPLETE_CHUNKED_ENCODING",
     r"ERR_CONNECTION_RESET",
     r"ERR_EMPTY_RESPONSE",
+    r"ERR_SOCKET_NOT_CONNECTED",
+    r"ERR_CONNECTION_(CLOSED|ABORTED)",
+    r"ERR_NETWORK_CHANGED",
 )
 """What Chromium notes while a server is away."""
 

@@ -16,13 +16,29 @@ FOUND_WITHIN = 400
 """Schedules in which a planted bug has to show; most show in the first ten."""
 
 
-@pytest.mark.parametrize("first", range(0, 1000, CHUNK))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(0, 500, CHUNK),
+        *(pytest.param(first, marks=pytest.mark.long) for first in range(500, 1000, CHUNK)),
+    ],
+)
 def test_no_schedule_breaks_a_rule(first: int) -> None:
     found = [outcome for outcome in some(first, CHUNK, PLAN) if isinstance(outcome, Violation)]
     assert not found, "\n".join(map(str, found))
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+# These two show only in some hundred schedules, half a minute each.
+RARE = {"opens_for_another_link", "shares_what_was_paid_with_bonus"}
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        pytest.param(plant, marks=pytest.mark.long if plant.__name__ in RARE else (), id=plant.__name__)
+        for plant in PLANTS
+    ],
+)
 def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     found = next(

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final, cast
 import uvicorn
 from litestar.types import ASGIApp
 
+from coinslot.addresses import source_of
 from coinslot.app.connections import Connections, Phase, Place
 from coinslot.app.errors import Problem
 from coinslot.app.guarded import Acceptor, GuardedHttp
 from coinslot.app.proxies import BehindProxies, Trust
-from coinslot.web.throttle import source_of
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication

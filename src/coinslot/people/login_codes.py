@@ -14,6 +14,7 @@ from datetime import datetime
 
 import asyncpg
 
+from coinslot.addresses import source_of
 from coinslot.audit import Connection
 from coinslot.fields import FieldError, MissingError, storable
 from coinslot.keyring import Keyring, Purpose, mac
@@ -25,7 +26,6 @@ from coinslot.people.login_rules import (
     KEEP,
     PHONE_LIMITS,
     code_of,
-    source_of,
 )
 from coinslot.people.rules import normal_phone
 from coinslot.wire.ids import OperatorId, new_id

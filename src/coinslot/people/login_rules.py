@@ -11,7 +11,6 @@ guesses times that; the limits below are chosen so that each stays small, whoeve
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -112,19 +111,6 @@ def check_language(text: str) -> str:
     if text not in LANGUAGES:
         raise FieldError("language", f"must be one of {', '.join(sorted(LANGUAGES))}")
     return text
-
-
-def source_of(address: str) -> str:
-    """What counts as one source: an IPv4 address, or the /64 that one IPv6 subscriber has to choose from."""
-    try:
-        parsed = ipaddress.ip_address(address.strip().split("%", 1)[0])
-    except ValueError:
-        return address.strip()  # no address, as from a Unix socket: still one source
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((parsed, 64), strict=False))
 
 
 def number_is_old(

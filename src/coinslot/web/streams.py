@@ -19,8 +19,8 @@ from litestar.response import Response
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send, TypeEncodersMap
 
+from coinslot.addresses import source_of
 from coinslot.web.problems import Problem
-from coinslot.web.throttle import source_of
 
 HEARTBEAT_S: Final = 15.0
 """Proxies and phones' radios give up a connection that is silent for 30 s and more."""

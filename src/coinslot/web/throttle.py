@@ -6,25 +6,13 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from time import monotonic
 from typing import Final
 
+from coinslot.addresses import source_of
+
 _MOST_ADDRESSES: Final = 10_000
 _EVERYBODY: Final = "*"
-
-
-def source_of(address: str) -> str:
-    """Whom an address counts as: itself, an IPv6 one as its /64, which one subscriber has whole."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
 @dataclass(slots=True)

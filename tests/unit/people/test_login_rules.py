@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from coinslot.addresses import source_of
 from coinslot.fields import FieldError
 from coinslot.people.login_codes import AskedCode
 from coinslot.people.login_opening import LoggedIn, StillYours
@@ -27,7 +28,6 @@ from coinslot.people.login_rules import (
     check_language,
     code_of,
     number_is_old,
-    source_of,
     tail_of,
 )
 from coinslot.wire.ids import CustomerId

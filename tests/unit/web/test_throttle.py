@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from coinslot.web.throttle import Throttle, source_of
+from coinslot.addresses import source_of
+from coinslot.web.throttle import Throttle
 
 
 class Hands:

@@ -14,9 +14,10 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, SkipValidation
 from litestar.types import Guard
 
+from coinslot.addresses import source_of
 from coinslot.audit import Connection
 from coinslot.fleet.store import find_operator
-from coinslot.people.login_rules import CODE_LIFE, source_of
+from coinslot.people.login_rules import CODE_LIFE
 from coinslot.people.logins import (
     CodeOver,
     LoggedIn,

@@ -32,6 +32,12 @@ class Purpose(StrEnum):
     """Wraps the keys of persons."""
     ID_NUMBER = "id-number"
     """Hashes ID numbers to find the same one twice."""
+    RECEIPT = "receipt"
+    """Signs the address of a guest's bill: whoever has it may see that one."""
+    WEBHOOK = "webhook"
+    """Makes each webhook endpoint's secret."""
+    PAYER = "payer"
+    """Seals a payer's id with a provider while it is kept in the payer's own browser."""
     REQUEST = "request"
     """Hashes what was asked under a key of the caller's: phone numbers could be guessed from a bare hash."""
 

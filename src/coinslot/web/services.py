@@ -10,6 +10,7 @@ import asyncpg
 
 from coinslot.keyring import Keyring
 from coinslot.people.notices import Notifier
+from coinslot.settlement.payments.door import PaymentDoor
 from coinslot.settlement.starter import Starter
 from coinslot.web.live.board import LiveBoard
 from coinslot.web.streams import Streams
@@ -48,6 +49,8 @@ class Services:
     """What the terminals say about sessions that somebody watches."""
     streams: Streams
     """The open event streams of this process."""
+    payments: PaymentDoor | None = None
+    """Where money is collected and returned; None: only cash at the counter."""
     public_url: str = ""
     """How customers' phones reach the pages; empty: as each request came."""
     demo: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
@@ -176,13 +177,35 @@ class Stop(_Message, frozen=True, kw_only=True, tag="stop"):
     session: Id
 
 
-class Bill(Struct, frozen=True, kw_only=True):
+class Bill(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a session came to, for the end display; minor units."""
 
     session: Id
     currency: Annotated[str, Meta(max_length=3)]
     charge_minor: Count
     balance_minor: int
+    """What is left on the wallet; 0 where nobody's wallet paid."""
+    refund_minor: Count = 0
+    """What of a direct payment goes back to its payer."""
+
+
+class Note(StrEnum):
+    """What became of somebody's wish to pay here; the terminal says it in its own language."""
+
+    SCANNED = "scanned"
+    """Somebody has scanned the code and has not paid yet; the code stays."""
+    PAID = "paid"
+    """The provider has confirmed the payment; the start follows."""
+    REFUNDED = "refunded"
+    """No use could follow: the payment goes back, whole."""
+    EXPIRED = "expired"
+    """The code's time is over; it cannot be paid any more."""
+    BUSY = "busy"
+    """Somebody is using the outlet."""
+    UNAVAILABLE = "unavailable"
+    """What was chosen cannot be sold here at this moment."""
+    TRY_AGAIN = "try_again"
+    """The provider did not answer; another choice, or the same one again, may work."""
 
 
 class Show(_Message, frozen=True, kw_only=True, tag="show"):
@@ -193,6 +216,35 @@ class Show(_Message, frozen=True, kw_only=True, tag="show"):
     qr: Annotated[str, Meta(max_length=512)] | None = None
     balance_minor: int | None = None
     bill: Bill | None = None
+    request: Id | None = None
+    """The wish that this answers. A terminal leaves out what answers a wish that is not its latest."""
+    note: Note | None = None
+    amount_minor: Count | None = None
+    """What the code asks for."""
+    currency: Annotated[str, Meta(max_length=3)] = ""
+    life_s: Annotated[int, Meta(ge=1, le=86_400)] | None = None
+    """Seconds for which the code can be paid, from now."""
+
+
+class PackageOffered(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that can be bought at an outlet."""
+
+    package: Id
+    title: Text
+    """In both languages where the operator wrote both: `30 分钟 · 30 min`."""
+    price_minor: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    """Its price, or the deposit where it is sold by use."""
+    by_use: bool = False
+    """Paid by use: what the deposit leaves goes back."""
+
+
+class Menu(_Message, frozen=True, kw_only=True, tag="menu"):
+    """What an outlet sells and how it can be paid; replaces the one before. Nothing to buy: an empty one."""
+
+    outlet: Outlet
+    currency: Annotated[str, Meta(max_length=3)] = ""
+    packages: Annotated[list[PackageOffered], Meta(max_length=8)] = []
+    providers: Annotated[list[Id], Meta(max_length=6)] = []
 
 
 class Configure(_Message, frozen=True, kw_only=True, tag="configure"):
@@ -214,4 +266,4 @@ class Ping(_Message, frozen=True, kw_only=True, tag="ping"):
     """Say hello again, on the same link: it tells which records exist."""
 
 
-Down: TypeAlias = Welcome | Ack | Start | Stop | Show | Configure | Update | Ping
+Down: TypeAlias = Welcome | Ack | Start | Stop | Show | Menu | Configure | Update | Ping

@@ -27,9 +27,12 @@ from coinslot.link.clients import Answering, connect
 from coinslot.link.outgoing import Outgoing
 from coinslot.link.server import LinkServer
 from coinslot.link.sweeper import Sweeper
+from coinslot.payments.model import Merchant
 from coinslot.people.notices import Notifier
 from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
+from coinslot.settlement.payments.door import PaymentDoor, nobody
+from coinslot.settlement.payments.worker import Cashier, FindProvider
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
 from coinslot.web.app import build_app
@@ -49,6 +52,16 @@ _FLUSH_S: Final = 1
 _CLOSE_S: Final = 1.0
 """What each part may take to finish; a database that hangs must not keep a process from ending within 5 s.
 What was not committed by then was not promised to anybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentOptions:
+    """What this process needs to collect and return money."""
+
+    find: FindProvider
+    """The adapter that has a merchant's keys; None where nothing is configured for it."""
+    notify_base: str = ""
+    """How providers reach this server; empty: as customers' phones do, or where HTTP listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +89,8 @@ class StackOptions:
     """How customers are told; None: there is no way."""
     public_url: str = ""
     """How customers' phones reach the pages; empty: as each request came."""
+    payments: PaymentOptions | None = None
+    """None: nothing but cash at the counter."""
     demo: bool = False
     wall: Callable[[Stack], WallPort] | None = None
     """Makes the port of the demo's wall, once everything but the web is there."""
@@ -111,6 +126,8 @@ class Stack:
         self.starter: Starter
         self.courier: Courier | None = None
         """Tells customers of what ended; None without the role `sweep`."""
+        self.payments: PaymentDoor | None = None
+        """Where money is collected and returned; None without `StackOptions.payments`."""
         self.streams = Streams()
         self._link: LinkServer | None = None
 
@@ -162,6 +179,7 @@ class Stack:
         self.outgoing = Outgoing(self.client)
         self.starter = Starter(self.books, self.outgoing.send_all)
         self._at_stop("starts", self.starter.close)
+        self._open_payments()
         if Role.LINK in self._roles:
             self._link = link = LinkServer(self.pool, access, self._options.config)
             await link.start()
@@ -175,6 +193,26 @@ class Stack:
             self._keep(keep_forgetting(self.pool), "retention")
         if Role.WEB in self._roles:
             await self._start_web()
+
+    def _open_payments(self) -> None:
+        """Before the link and the web: both ask for payments, and the cashier acts on what they note."""
+        payments = self._options.payments
+        if payments is None:
+            return
+        nudge = nobody
+        if Role.SWEEP in self._roles:
+            cashier = Cashier(self.pool, payments.find, self.notify_url)
+            nudge = cashier.nudge
+            self._keep(cashier.run(), "cashier")
+        self.payments = PaymentDoor(
+            pool=self.pool, find=payments.find, notify_url=self.notify_url, nudge=nudge
+        )
+
+    def notify_url(self, merchant: Merchant) -> str:
+        """Where a merchant's provider sends its notifications; empty in a process that has no address for them."""
+        payments = self._options.payments
+        base = (payments.notify_base if payments else "") or self._options.public_url or self.http_url
+        return f"{base}/notify/{merchant.provider}/{merchant.merchant_id}" if base else ""
 
     async def _start_web(self) -> None:
         access, options = self._access, self._options
@@ -194,6 +232,7 @@ class Stack:
             notifier=options.notifier or ByChannel(),
             live=live,
             streams=self.streams,
+            payments=self.payments,
             public_url=options.public_url,
             demo=options.demo,
             wall=None if options.wall is None else options.wall(self),

@@ -32,6 +32,7 @@ from coinslot.web.health import healthz
 from coinslot.web.keys import ApiKeys, key_guard
 from coinslot.web.metrics import Metrics, metrics_route
 from coinslot.web.pages.routes import page_router, problem_page
+from coinslot.web.payments.notify import NotifyDoor, notify
 from coinslot.web.problems import (
     FieldProblem,
     Problem,
@@ -71,14 +72,17 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
     )
     pages = page_router([*ARRIVING, *USING, *(wall_pages() if services.wall is not None else ())])
+    door = services.payments
+    notify_door = None if door is None else NotifyDoor(door)
     return Litestar(
-        [api, pages, healthz, metrics_route],
+        [api, pages, healthz, metrics_route, *(() if notify_door is None else (notify,))],
         state=State({"services": services}),
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "throttle": Provide(lambda: throttle, sync_to_thread=False),
             "pictures": Provide(lambda: pictures, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
+            "notify_door": Provide(lambda: notify_door, sync_to_thread=False),
         },
         exception_handlers={
             Problem: _problem,

@@ -27,6 +27,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from coinslot.engines.connect import UNANSWERED
+from coinslot.payments.port import Outcome
 from coinslot.web.problems import not_found
 from coinslot.web.streams import Streams
 from coinslot.web.tracing import Answered
@@ -118,6 +119,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._notifications = Counter(
+            "coinslot_notifications",
+            "Notifications of payment providers, by what they were told",
+            ("provider", "outcome"),
+            registry=self._registry,
+        )
         self._installation = _Installation()
         self._registry.register(_Own(sources))
         self._registry.register(self._installation)
@@ -131,6 +138,10 @@ class Metrics:
         self._requests.labels(answered.method, answered.route, kind).inc()
         if not answered.stream:
             self._seconds.labels(answered.method, answered.route).observe(answered.seconds)
+
+    def notified(self, provider: str, outcome: Outcome) -> None:
+        """Count a notification for a merchant of ours."""
+        self._notifications.labels(provider, outcome.value).inc()
 
     def opens_to(self, request: Request[object, object, State]) -> bool:
         """Whether this caller may read: with the token where there is one, else from a private address."""

@@ -11,7 +11,7 @@ from coinslot.audit import write_audit
 from coinslot.fields import FieldError, MissingError, TakenError, clean_name
 from coinslot.payments.model import Merchant
 from coinslot.rows import many, one
-from coinslot.settlement.payments.rows import MERCHANT_COLUMNS
+from coinslot.settlement.payments.rows import MERCHANT_COLUMNS, Access
 from coinslot.settlement.payments.unit import Connection
 from coinslot.wire.ids import OperatorId, new_id
 
@@ -24,6 +24,7 @@ _ADD = f"""
 _SWITCH = f"""
     UPDATE merchant m SET active = $3 WHERE m.operator_id = $1 AND m.merchant_id = $2 RETURNING {MERCHANT_COLUMNS}
 """
+_EVERY = f"SELECT {MERCHANT_COLUMNS} FROM merchant m ORDER BY m.created_at, m.merchant_id"
 _ALL = (
     f"SELECT {MERCHANT_COLUMNS} FROM merchant m WHERE m.operator_id = $1 ORDER BY m.created_at, m.merchant_id"
 )
@@ -77,3 +78,8 @@ async def switch_merchant(
 async def list_merchants(connection: Connection, operator: OperatorId) -> Sequence[Merchant]:
     """An operator's, oldest first."""
     return many(await connection.fetch(_ALL, operator), Merchant)
+
+
+async def every_merchant(access: Access) -> Sequence[Merchant]:
+    """Of every operator: for the process that holds all their keys, and for nobody's eyes."""
+    return many(await access.fetch(_EVERY), Merchant)

@@ -13,6 +13,7 @@ from coinslot.wire.messages import (
     Config,
     Configure,
     Down,
+    Menu,
     Ping,
     Show,
     Start,
@@ -56,6 +57,8 @@ class Commands:
                 self.watched_until = now + watch_s * 1000
             case Ping():
                 self._link.hello()
+            case Menu():
+                pass
             case Update():
                 pass  # this agent is updated by the board's package manager, not over the link
             case _:

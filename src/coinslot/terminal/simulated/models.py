@@ -1,0 +1,54 @@
+"""The appliances that can be simulated, and the settings that fit each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from coinslot.terminal.settings import Language, OutletSettings, Settings
+from coinslot.wire.registers import Register
+
+
+class Model(StrEnum):
+    """The appliances that can be simulated."""
+
+    DISPENSER = "dispenser"
+    """Drinking water: outlet 0 cold, outlet 1 boiling."""
+    SHOWER = "shower"
+    """One shower with a keypad."""
+    DRYER = "dryer"
+    """A tumble dryer in a hotel's room, with a touch display: about 2.5 kW, its heater coming and going."""
+    AIR_PURIFIER = "air_purifier"
+    """A fan and a filter: about 40 W."""
+    WATER_PURIFIER = "water_purifier"
+    """A membrane, its pump and a lamp: about 50 W while the pump runs."""
+    DIFFUSER = "diffuser"
+    """Mist of scented water: about 12 W."""
+
+    @property
+    def electric(self) -> bool:
+        """Whether a relay and a meter for watt-hours drive it, not a valve and one for water."""
+        return self not in _WATER
+
+
+_WATER = frozenset({Model.DISPENSER, Model.SHOWER})
+
+
+def settings_for(model: Model, terminal: str, language: Language = Language.ZH) -> Settings:
+    """The settings that fit a simulated appliance."""
+    return Settings(
+        terminal=terminal, outlets=_outlets(model, language), language=language, firmware="coinslot-agent"
+    )
+
+
+def _outlets(model: Model, language: Language) -> tuple[OutletSettings, ...]:
+    if model.electric:
+        return (_socket(model),)
+    if model is Model.SHOWER:
+        return (OutletSettings(outlet=0),)
+    names = ("冷水", "开水") if language is Language.ZH else ("Cold", "Boiling")
+    return tuple(OutletSettings(outlet=at, name=name, flow_within_s=20) for at, name in enumerate(names))
+
+
+def _socket(_model: Model) -> OutletSettings:
+    # Nothing may pass an open relay: a watt-hour in ten seconds would be 360 W.
+    return OutletSettings(outlet=0, meters=(Register.WH,), seep=0)

@@ -10,12 +10,24 @@ no charge.
 
 from coinslot.tariffs.limiting import HoldTooSmall, limits
 from coinslot.tariffs.local_time import Scope, ScopeKind
-from coinslot.tariffs.model import Band, Counting, Cumulative, Rate, Season, Tariff, TariffError, Tier
+from coinslot.tariffs.model import (
+    Band,
+    Counting,
+    Cumulative,
+    Package,
+    Rate,
+    Season,
+    Tariff,
+    TariffError,
+    Tier,
+)
+from coinslot.tariffs.packages import find_package, package_minor, package_quote
 from coinslot.tariffs.parsing import dump_tariff, parse_tariff
 from coinslot.tariffs.quoting import (
     Context,
     Quote,
     QuoteError,
+    QuotePackage,
     QuoteRate,
     QuoteTier,
     decode_quote,
@@ -24,9 +36,10 @@ from coinslot.tariffs.quoting import (
     make_quote,
     scopes,
 )
-from coinslot.tariffs.rating import Charge, ChargeLine, LineKind, free_used, rate
+from coinslot.tariffs.rating import STANDBY_WH, Charge, ChargeLine, LineKind, free_used, nothing_drawn, rate
 
 __all__ = [
+    "STANDBY_WH",
     "Band",
     "Charge",
     "ChargeLine",
@@ -35,8 +48,10 @@ __all__ = [
     "Cumulative",
     "HoldTooSmall",
     "LineKind",
+    "Package",
     "Quote",
     "QuoteError",
+    "QuotePackage",
     "QuoteRate",
     "QuoteTier",
     "Rate",
@@ -49,10 +64,14 @@ __all__ = [
     "decode_quote",
     "dump_tariff",
     "encode_quote",
+    "find_package",
     "free_used",
     "is_timeless",
     "limits",
     "make_quote",
+    "nothing_drawn",
+    "package_minor",
+    "package_quote",
     "parse_tariff",
     "rate",
     "scopes",

@@ -6,11 +6,15 @@ Prices are decimal strings in major units **per `per` units of the register**, u
 
 A rate states exactly one of `price`, `tiers`, `bands` or `seasons`. Bands are chosen by the local time
 at which the session starts and seasons by its local date; both must cover the whole day or year, once.
+
+`packages` are what somebody without an account can buy on the appliance, each for a fixed price or for a deposit
+against the tariff's rates. A tariff may consist of packages alone; then no wallet can be used with it.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct, field
@@ -23,6 +27,8 @@ Units: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 TimeOfDay: TypeAlias = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 DayOfYear: TypeAlias = Annotated[str, Meta(pattern=r"^[0-1][0-9]-[0-3][0-9]$")]
 Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,15}$")]
+PackageId: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$(?!\n)")]
+Title: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 
 
 class TariffError(ValueError):
@@ -101,12 +107,40 @@ class Rate(_Part, frozen=True, kw_only=True):
     seasons: Annotated[tuple[Season, ...], Meta(max_length=12)] = ()
 
 
+class Package(_Part, frozen=True, kw_only=True):
+    """What can be bought on the appliance without an account: so much for a price, or a deposit for use by the rates.
+
+    A price includes `s`, `ml`, `wh` or `count`, at least one of them; whichever is reached first ends the use.
+    """
+
+    id: PackageId
+    title: Title
+    """In every language that is to be read: `30 分钟 · 30 min`."""
+    price: Amount | None = None
+    deposit: Amount | None = None
+    """Held for use at the tariff's rates; what the charge leaves goes back to the payer."""
+    s: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    ml: Units | None = None
+    wh: Units | None = None
+    count: Units | None = None
+
+    @property
+    def units(self) -> dict[Register, int]:
+        """What the price includes, by register."""
+        found = {Register.S: self.s, Register.ML: self.ml, Register.WH: self.wh, Register.COUNT: self.count}
+        return {register: units for register, units in found.items() if units is not None}
+
+
+MAX_PACKAGES = 8
+"""As many as one `menu` message of the link carries."""
+
+
 class Tariff(_Part, frozen=True, kw_only=True):
     """A pricing rule. Its id and version belong to whoever stores it."""
 
     currency: str
-    hold: Amount
-    """What is reserved for a session at this tariff."""
+    hold: Amount = "0"
+    """What is reserved of a wallet for a session at this tariff; only one that sells nothing but packages has none."""
     minimum_start: Amount | None = None
     """A start with less money than this is refused; the hold when absent."""
     start_fee: Amount = "0"
@@ -125,3 +159,10 @@ class Tariff(_Part, frozen=True, kw_only=True):
     max_count: Units = 100
     idle_s: Annotated[int, Meta(ge=1, le=86_400)] = 90
     """Seconds without metered use after which the terminal ends the session."""
+    packages: Annotated[tuple[Package, ...], Meta(max_length=MAX_PACKAGES)] = ()
+    """What is offered on the appliance, in this order."""
+
+    @property
+    def for_wallets(self) -> bool:
+        """Whether use is priced by itself, so that a customer's wallet can pay for it."""
+        return bool(self.rates) or any(Fraction(text) for text in (self.start_fee, self.minimum))

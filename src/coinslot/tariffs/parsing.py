@@ -13,6 +13,7 @@ from coinslot.money import MoneyError, format_amount, parse_amount, parse_curren
 from coinslot.tariffs.limiting import HoldTooSmall, limits
 from coinslot.tariffs.local_time import check_bands, check_seasons
 from coinslot.tariffs.model import Band, Cumulative, Rate, Season, Tariff, TariffError, Tier
+from coinslot.tariffs.packages import check_packages
 from coinslot.tariffs.quoting import Context, make_quote
 from coinslot.wire.registers import MAX_COUNT, Register
 
@@ -25,6 +26,8 @@ _FORMS = {
     "price": 'must be a plain decimal text of at most six places, such as "0.045"',
     "from": 'must be a time such as "22:00" in a band, a day such as "11-15" in a season',
     "to": 'must be a time such as "22:00" in a band, a day such as "11-15" in a season',
+    "id": 'must be a short name such as "30min": lower-case letters, digits, - and _',
+    "title": "must be one line of at most 64 characters",
 }
 """What to write instead, where the decoder would show an operator a regular expression."""
 
@@ -58,9 +61,12 @@ def check_tariff(tariff: Tariff) -> None:
         if register not in registers:
             raise TariffError("free_daily", f"{register} has no rate, so nothing of it can be free")
     prices = [price for rate in tariff.rates for price in _prices(rate)]
-    if not minor["start_fee"] and not minor["minimum"] and not any(Fraction(price) for price in prices):
+    free = not minor["start_fee"] and not minor["minimum"] and not any(Fraction(price) for price in prices)
+    if free and (tariff.rates or not tariff.packages):
         raise TariffError("rates", "use would be free: there is no price, no start fee and no minimum")
-    _check_holds(tariff, minor["minimum_start"])
+    if tariff.for_wallets:
+        _check_holds(tariff, minor["minimum_start"])
+    check_packages(tariff, _contexts(tariff))
 
 
 def _explained(message: str) -> TariffError:
@@ -93,7 +99,7 @@ def _check_amounts(tariff: Tariff) -> dict[str, int]:
         if minor[name] > MAX_COUNT:
             raise TariffError(name, f"{text} is too large")
     for name in ("hold", "minimum_start", "maximum"):
-        if minor.get(name) == 0:
+        if minor.get(name) == 0 and (tariff.for_wallets or name == "maximum"):
             raise TariffError(name, "must be above zero")
     if minor["minimum_start"] > minor["hold"]:
         raise TariffError("minimum_start", "is above the hold, so no start could ever be covered")

@@ -58,6 +58,18 @@ class QuoteRate(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The key of the year's or season's counter, when tiers count over sessions."""
 
 
+class QuotePackage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody without an account has bought.
+
+    Its price is the quote's start fee and maximum, and the quote has no rates: whoever does not know of packages
+    charges it whole all the same.
+    """
+
+    id: Annotated[str, Meta(max_length=40)]
+    units: Annotated[tuple[tuple[Register, Units], ...], Meta(max_length=len(Register))] = ()
+    """What the price includes; empty where the use is paid by the rates, out of a deposit."""
+
+
 class Quote(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A promise: rated against it, the same usage always gives the same charge."""
 
@@ -77,6 +89,14 @@ class Quote(Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_wh: Units
     max_count: Units
     idle_s: Annotated[int, Meta(ge=1, le=86_400)]
+    package: QuotePackage | None = None
+    """What was bought on the appliance; None where a wallet pays."""
+
+    @property
+    def priced(self) -> tuple[Register, ...]:
+        """The registers on which the charge depends."""
+        bought = () if self.package is None else self.package.units
+        return (*(rate.register for rate in self.rates), *(register for register, _ in bought))
 
     @property
     def free(self) -> dict[Register, int]:
@@ -168,7 +188,16 @@ def decode_quote(data: bytes | msgspec.Raw) -> Quote:
             last = tier.up_to
         if rate.tiers[-1].up_to is not None:
             raise QuoteError(f"rates: the last tier of {rate.register} must have no end")
+    _check_package(quote)
     return quote
+
+
+def _check_package(quote: Quote) -> None:
+    bought = () if quote.package is None else quote.package.units
+    if len({register for register, _ in bought}) < len(bought):
+        raise QuoteError("package: a register is included twice")
+    if bought and quote.rates:
+        raise QuoteError("package: what is bought for a price has no rates beside it")
 
 
 def _tier_scope(rate: Rate, at: datetime) -> str:

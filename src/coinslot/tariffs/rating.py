@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
+from typing import Final
 
 from msgspec import Struct
 
 from coinslot.money import MAX_MINOR
 from coinslot.tariffs.curve import billable, scale_of
-from coinslot.tariffs.quoting import Quote, QuoteRate
+from coinslot.tariffs.quoting import Quote, QuotePackage, QuoteRate
 from coinslot.wire.registers import Register
+
+
+STANDBY_WH: Final = 1
+"""What an appliance may draw without doing anything for anybody: its electronics need no more than 2 W, for half an
+hour. Hotel hair dryers draw this much within three seconds."""
 
 
 class LineKind(StrEnum):
@@ -19,6 +25,11 @@ class LineKind(StrEnum):
 
     START_FEE = "start_fee"
     """Once per session."""
+    PACKAGE = "package"
+    """The price of what was bought."""
+    UNUSED = "unused"
+    """Of a package that a fault cut short, what its price has for the part not used; negative. Used were `quantity`
+    units of `register` out of `per`."""
     USE = "use"
     """`quantity` units of `register` in one tier."""
     FREE = "free"
@@ -56,15 +67,24 @@ class Charge(Struct, frozen=True):
     lines: tuple[ChargeLine, ...] = ()
 
 
-def rate(quote: Quote, usage: Mapping[Register, int]) -> Charge:
+def rate(quote: Quote, usage: Mapping[Register, int], *, cut_short: bool = False) -> Charge:
     """What `usage` costs by `quote`: monotone in every register, rounded once, half up.
 
     No use of any priced register costs nothing, nor does use within the free allowance: no start fee
     and no minimum. A quote that prices no register (a package) is charged as soon as any register
     moved. ValueError on negative usage.
+
+    `cut_short`: the use ended by a fault, a power cut or the operator, not as its user wanted. What was bought on the
+    appliance then costs only the part of its price that was used, and nothing where nothing was drawn. A wallet pays
+    by use anyway.
     """
     if usage and min(usage.values()) < 0:
         raise ValueError(f"usage may not be negative: {dict(usage)}")
+    if cut_short and quote.package is not None:
+        if nothing_drawn(usage):
+            return Charge(0)
+        if quote.package.units:
+            return _part(quote, quote.package, usage)
     scale = scale_of(quote)
     lines: list[ChargeLine] = []
     total = 0
@@ -83,9 +103,36 @@ def rate(quote: Quote, usage: Mapping[Register, int]) -> Charge:
     if not charged:
         return Charge(0, tuple(lines))
     if quote.start_fee_minor:
-        lines.insert(0, ChargeLine(LineKind.START_FEE, quote.start_fee_minor))
+        bought = quote.package is not None and quote.package.units
+        lines.insert(0, ChargeLine(LineKind.PACKAGE if bought else LineKind.START_FEE, quote.start_fee_minor))
         total += quote.start_fee_minor * scale
     return _finish(quote, total, scale, lines)
+
+
+def nothing_drawn(usage: Mapping[Register, int]) -> bool:
+    """Whether an appliance did nothing, whatever time passed: no power where that is metered, else no register moved."""
+    if Register.WH in usage:
+        return (
+            usage[Register.WH] <= STANDBY_WH and not usage.get(Register.ML) and not usage.get(Register.COUNT)
+        )
+    return not any(usage.values())
+
+
+def _part(quote: Quote, package: QuotePackage, usage: Mapping[Register, int]) -> Charge:
+    """The part of a price that was used, by the register of which the most was."""
+    price = quote.start_fee_minor
+    register, included = max(
+        package.units, key=lambda bought: Fraction(min(usage.get(bought[0], 0), bought[1]), bought[1])
+    )
+    used = min(usage.get(register, 0), included)
+    if not used:
+        return Charge(0)
+    lines = [ChargeLine(LineKind.PACKAGE, price)]
+    if used < included:
+        lines.append(
+            ChargeLine(LineKind.UNUSED, price * (used - included), included, register, used, included)
+        )
+    return _finish(quote, price * used, included, lines)
 
 
 def free_used(quote: Quote, usage: Mapping[Register, int]) -> dict[Register, int]:

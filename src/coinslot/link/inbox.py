@@ -28,6 +28,7 @@ from coinslot.wire.messages import (
     Gone,
     Hello,
     Lost,
+    QrCancelled,
     QrWanted,
     Readings,
     Records,
@@ -116,7 +117,7 @@ class Inbox:
                 self._on_readings(terminal, said)
             case CodeEntered() | QrWanted():
                 self._wish(terminal, said)
-            case Alive():
+            case Alive() | QrCancelled():
                 pass
             case _:
                 assert_never(said)

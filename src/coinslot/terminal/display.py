@@ -55,7 +55,17 @@ _FAULTS: dict[FaultCode, Lines] = {
     FaultCode.LEAK: ("漏水报警", "Leak"),
     FaultCode.JOURNAL: ("存储故障", "Memory fault"),
     FaultCode.SENSOR: ("传感器故障", "Sensor fault"),
+    FaultCode.NO_LOAD: ("设备未通电", "Draws no power"),
+    FaultCode.OVERLOAD: ("功率过载", "Overload"),
+    FaultCode.STALL: ("电机卡住", "Motor blocked"),
 }
+_RELAY_FAULTS: dict[FaultCode, Lines] = {
+    FaultCode.FLOW_WHILE_SHUT: ("断电失败", "Power while off"),
+    FaultCode.VALVE_STUCK: ("继电器故障", "Relay stuck"),
+    FaultCode.METER_STUCK: ("电表故障", "Meter counts nothing"),
+    FaultCode.METER_BACKWARDS: ("电表倒转", "Meter runs backwards"),
+}
+"""What the same codes mean where a relay is the valve."""
 
 
 def _pick(lines: Lines, language: Language) -> str:

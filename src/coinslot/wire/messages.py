@@ -74,7 +74,9 @@ class Readings(_Message, frozen=True, kw_only=True, tag="readings"):
     registers: Registers
     flow_ml_per_min: Count | None = None
     power_w: Count | None = None
+    """What the appliance behind a relay draws now."""
     valve_open: bool | None = None
+    """The valve open, or the relay closed: it runs."""
     session: Id | None = None
     sensors: Annotated[dict[SensorName, Measure], Meta(max_length=MAX_SENSORS)] = {}
 
@@ -88,12 +90,23 @@ class CodeEntered(_Message, frozen=True, kw_only=True, tag="code_entered"):
 
 
 class QrWanted(_Message, frozen=True, kw_only=True, tag="qr_wanted"):
-    """Somebody chose a package and a provider on the appliance."""
+    """Somebody chose a package and a provider on the appliance. The same `request` again is the same wish,
+    said again because no answer came."""
 
     outlet: Outlet
     provider: Id
     package: Id
     request: Id
+    """New for each choice, in this boot and in any other."""
+
+
+class QrCancelled(_Message, frozen=True, kw_only=True, tag="qr_cancelled"):
+    """Whoever chose went back: the code need not be payable any more. Not answered; if it is lost, the code
+    lives to its end, and if it was paid meanwhile, the payment stands and the start follows."""
+
+    outlet: Outlet
+    request: Id
+    """The wish that is taken back."""
 
 
 class Alive(_Message, frozen=True, kw_only=True, tag="alive"):
@@ -104,7 +117,7 @@ class Gone(_Message, frozen=True, kw_only=True, tag="gone"):
     """The last will: this link is over."""
 
 
-Up: TypeAlias = Hello | Records | Lost | Readings | CodeEntered | QrWanted | Alive | Gone
+Up: TypeAlias = Hello | Records | Lost | Readings | CodeEntered | QrWanted | QrCancelled | Alive | Gone
 
 
 # ---------------------------------------------------------------- server to terminal
@@ -121,7 +134,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     wh: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     count: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     idle_s: Annotated[int, Meta(ge=1, le=86_400)]
-    """Seconds without any metered use after which the terminal ends the session."""
+    """Seconds without any use after which the terminal ends the session: nothing metered, or no more power
+    drawn than the appliance takes on standby."""
 
 
 class Config(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -214,6 +228,7 @@ class Show(_Message, frozen=True, kw_only=True, tag="show"):
     outlet: Outlet
     lines: Annotated[list[Line], Meta(max_length=4)] = []
     qr: Annotated[str, Meta(max_length=512)] | None = None
+    """A code to pay; with `bill`, one to read the bill on a phone."""
     balance_minor: int | None = None
     bill: Bill | None = None
     request: Id | None = None
@@ -239,7 +254,8 @@ class PackageOffered(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Menu(_Message, frozen=True, kw_only=True, tag="menu"):
-    """What an outlet sells and how it can be paid; replaces the one before. Nothing to buy: an empty one."""
+    """What an outlet sells and how it can be paid; replaces the one before. Nothing to buy: an empty one.
+    A menu holds for its link: after the next `welcome` that opens a link there is none until one comes."""
 
     outlet: Outlet
     currency: Annotated[str, Meta(max_length=3)] = ""

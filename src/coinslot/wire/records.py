@@ -36,7 +36,7 @@ class StopReason(StrEnum):
     POWER_LOSS = "power_loss"
     """The terminal restarted in mid-session; the registers are the last certain ones."""
     FAULT = "fault"
-    """The terminal stopped it to be safe (flow while shut, no meter, a leak)."""
+    """The terminal stopped it to be safe (flow while shut, no meter, a leak, no load, an overload)."""
 
 
 class DeclineReason(StrEnum):
@@ -66,11 +66,11 @@ class FaultCode(StrEnum):
     """What is wrong at an outlet."""
 
     FLOW_WHILE_SHUT = "flow_while_shut"
-    """Water passes though the valve is shut."""
+    """Water passes though the valve is shut, or power though the relay is off."""
     VALVE_STUCK = "valve_stuck"
-    """The valve did not follow its order."""
+    """The valve or relay did not follow its order."""
     METER_STUCK = "meter_stuck"
-    """The valve is open and the meter does not move though it should."""
+    """The valve is open and the meter does not move though it should; or power is drawn and not counted."""
     METER_BACKWARDS = "meter_backwards"
     """A register went down."""
     LEAK = "leak"
@@ -79,6 +79,12 @@ class FaultCode(StrEnum):
     """The journal cannot be written."""
     SENSOR = "sensor"
     """A sensor does not answer."""
+    NO_LOAD = "no_load"
+    """The relay is on and nothing is drawn: no plug, no fuse, no appliance. The start has failed."""
+    OVERLOAD = "overload"
+    """More is drawn than may be, for longer than a motor takes to start."""
+    STALL = "stall"
+    """A power that only a blocked motor draws, for too long."""
 
 
 class Summary(Struct, frozen=True):

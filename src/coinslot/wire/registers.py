@@ -15,7 +15,8 @@ class Register(StrEnum):
     ML = "ml"
     """Millilitres of water."""
     S = "s"
-    """Whole seconds of use: an outlet's time in use, pauses included."""
+    """Whole seconds of use: an outlet's time in use, pauses included. From the first to the last use that was
+    metered; where time itself is sold, from opening to shutting."""
     WH = "wh"
     """Watt-hours."""
     COUNT = "count"

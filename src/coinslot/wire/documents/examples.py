@@ -31,7 +31,11 @@ from coinslot.wire.messages import (
     Hello,
     Limits,
     Lost,
+    Menu,
+    Note,
+    PackageOffered,
     Ping,
+    QrCancelled,
     QrWanted,
     Readings,
     Records,
@@ -139,6 +143,20 @@ _UP = (
     Example("code entered", CodeEntered(link=42, outlet=0, digits="48213907", request="r1")),
     Example("code entered, longest", CodeEntered(link=42, outlet=255, digits="0" * 16, request=LONG_ID)),
     Example("QR wanted", QrWanted(link=42, outlet=0, provider="wechat", package="10min", request="r2")),
+    Example("QR wanted no more", QrCancelled(link=42, outlet=0, request="r2")),
+    Example("QR wanted no more, longest", QrCancelled(link=BIG, outlet=255, request=LONG_ID)),
+    Example(
+        "readings of an electrical outlet",
+        Readings(
+            link=42,
+            outlet=0,
+            ticks_ms=70_000,
+            registers={Register.WH: 40, Register.S: 61},
+            power_w=2_514,
+            valve_open=True,
+            session=SESSION,
+        ),
+    ),
     Example("alive", Alive(link=42)),
     Example("gone", Gone(link=42)),
 )
@@ -199,7 +217,60 @@ _DOWN = (
             bill=Bill(session=SESSION, currency="CNY", charge_minor=38, balance_minor=1_962),
         ),
     ),
+    Example(
+        "show the code of a wish",
+        Show(
+            link=42,
+            outlet=0,
+            qr="weixin://wxpay/bizpayurl?pr=p4lpSuKzz",
+            request="r2",
+            amount_minor=500,
+            currency="CNY",
+            life_s=300,
+        ),
+    ),
+    *(
+        Example(f"what became of a wish: {note.value}", Show(link=42, outlet=0, request="r2", note=note))
+        for note in Note
+    ),
+    Example(
+        "show the bill of a direct payment, with what goes back and a code to read it",
+        Show(
+            link=42,
+            outlet=0,
+            qr="https://coinslot.example/b/3f9c",
+            request="r2",
+            bill=Bill(session=SESSION, currency="CNY", charge_minor=320, balance_minor=0, refund_minor=180),
+        ),
+    ),
     Example("clear the display", Show(link=42, outlet=0)),
+    Example(
+        "menu",
+        Menu(
+            link=42,
+            outlet=0,
+            currency="CNY",
+            packages=[
+                PackageOffered(package="30min", title="30 分钟 · 30 min", price_minor=500),
+                PackageOffered(package="by-use", title="按电量 · by use", price_minor=2_000, by_use=True),
+            ],
+            providers=["wechat", "alipay"],
+        ),
+    ),
+    Example(
+        "menu, eight packages, six providers",
+        Menu(
+            link=BIG,
+            outlet=255,
+            currency="CNY",
+            packages=[
+                PackageOffered(package=f"{number}" * 40, title="包" * 64, price_minor=BIG, by_use=True)
+                for number in range(8)
+            ],
+            providers=[f"provider_{number}" for number in range(6)],
+        ),
+    ),
+    Example("menu, nothing to buy", Menu(link=42, outlet=0)),
     Example("configure", Configure(link=42, config=Config(readings_s=30))),
     Example("configure: somebody watches for ten minutes", Configure(link=42, watch_s=600)),
     Example(

@@ -184,6 +184,46 @@ _FIELDS = (
         "a line has at most 40 characters",
     ),
     Refusal(
+        "nine packages",
+        "down",
+        (
+            '{"type":"menu","link":1,"outlet":0,"packages":['
+            + ",".join(['{"package":"p","title":"t","price_minor":1}'] * 9)
+            + "]}"
+        ).encode(),
+        "at most 8 packages",
+    ),
+    Refusal(
+        "a package for nothing",
+        "down",
+        b'{"type":"menu","link":1,"outlet":0,"packages":[{"package":"p","title":"t","price_minor":0}]}',
+        "a price is above zero",
+    ),
+    Refusal(
+        "a price of half a cent",
+        "down",
+        b'{"type":"menu","link":1,"outlet":0,"packages":[{"package":"p","title":"t","price_minor":5.5}]}',
+        "money is an integer of minor units",
+    ),
+    Refusal(
+        "an unknown note",
+        "down",
+        b'{"type":"show","link":1,"outlet":0,"request":"r","note":"perhaps"}',
+        "there is no such note",
+    ),
+    Refusal(
+        "a code without life",
+        "down",
+        b'{"type":"show","link":1,"outlet":0,"qr":"x","request":"r","life_s":0}',
+        "a code lives for a second at least",
+    ),
+    Refusal(
+        "a wish without a request",
+        "up",
+        b'{"type":"qr_cancelled","link":1,"outlet":0}',
+        "request is missing",
+    ),
+    Refusal(
         "a short hash",
         "down",
         b'{"type":"update","link":1,"version":"1","url":"https://u.example","sha256":"00"}',

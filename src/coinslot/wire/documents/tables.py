@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from coinslot.wire.documents.schemas import components
 from coinslot.wire.documents.source import DOWN, RECORDS, UP, Json, StructType, attribute_docs, purpose, tag
 from coinslot.wire.ids import ID_PATTERN
-from coinslot.wire.messages import Bill, Config, Limits
+from coinslot.wire.messages import Bill, Config, Limits, Note, PackageOffered
 from coinslot.wire.records import CurvePoint, DeclineReason, FaultCode, StopReason, Summary
 from coinslot.wire.registers import Register
 
-_PARTS: tuple[StructType, ...] = (Limits, Config, Bill, Summary)
-_WORDS = (Register, StopReason, DeclineReason, FaultCode)
+_PARTS: tuple[StructType, ...] = (Limits, Config, Bill, PackageOffered, Summary)
+_WORDS = (Register, StopReason, DeclineReason, FaultCode, Note)
 
 
 def tables() -> str:
@@ -66,7 +67,7 @@ def _curve(every: dict[str, Json]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _words(kind: type[Register] | type[StopReason] | type[DeclineReason] | type[FaultCode]) -> str:
+def _words(kind: type[StrEnum]) -> str:
     docs = attribute_docs(kind)
     rows = [f"#### {kind.__name__}\n\n{purpose(kind)}\n", "| word | meaning |", "|---|---|"]
     rows += [f"| `{member.value}` | {_cell(docs.get(member.name, ''))} |" for member in kind]

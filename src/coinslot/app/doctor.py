@@ -13,6 +13,7 @@ from coinslot.app.checks_doors import check_doors
 from coinslot.app.checks_engines import check_broker, check_database
 from coinslot.app.checks_machine import check_machine
 from coinslot.app.checks_notices import check_notices
+from coinslot.app.checks_payments import check_merchants, check_whose
 from coinslot.app.demo_home import looked_at
 from coinslot.app.errors import Problem
 from coinslot.app.findings import Finding, State, ok, skipped, wrong
@@ -56,24 +57,29 @@ def diagnose(load: Callable[[], Settings]) -> Sequence[Finding]:
         *check_machine(settings),
         *check_doors(settings),
         *check_notices(settings),
+        *check_merchants(settings),
     ]
     try:
         running = attached_installation(settings)
         if running is not None:
-            return [*findings, ok("engines", "running"), *asyncio.run(_look(running))]
+            return [*findings, ok("engines", "running"), *asyncio.run(_look(settings, running))]
         with open_installation(settings) as started:
             names = " and ".join(child.name for child in started.children)
             findings.append(skipped("engines", f"{names} not running; started for this check only"))
-            return [*findings, *asyncio.run(_look(started))]
+            return [*findings, *asyncio.run(_look(settings, started))]
     except EngineError as error:
         return [*findings, wrong("engines", error.message, error.remedy)]
 
 
-async def _look(installation: Installation) -> list[Finding]:
+async def _look(settings: Settings, installation: Installation) -> list[Finding]:
     own = {child.name for child in installation.children}
     if "postgres" in own:
         await ensure_database(installation.database_url)
     findings = [finding async for finding in check_database(installation.database_url)]
+    if all(
+        finding.state is not State.WRONG for finding in findings if finding.check in ("database", "schema")
+    ):
+        findings += await check_whose(settings, installation.database_url)
     async for finding in check_broker(installation.broker):
         if finding.check == "auth callout" and "nats" in own:
             findings.append(skipped("auth callout", "the server is not running"))

@@ -8,6 +8,7 @@ from coinslot.app.operator_agreements import agreement
 from coinslot.app.operator_console import actor, emit, emit_one, run_plain
 from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, terminal
 from coinslot.app.operator_history import alarm, readings, review
+from coinslot.app.operator_merchants import merchant
 from coinslot.app.operator_parties import party, statement
 from coinslot.app.operator_people import api_key, customer, staff
 from coinslot.app.operator_real_names import real_name
@@ -63,6 +64,7 @@ for part in (
     api_key,
     customer,
     rules,
+    merchant,
     real_name,
     party,
     agreement,

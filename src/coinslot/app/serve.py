@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -24,14 +25,17 @@ from coinslot.app.errors import Problem
 from coinslot.app.garbage import calm
 from coinslot.app.installation import Installation, attached_installation, keyring, open_installation
 from coinslot.app.logs import LogFormat, set_up_logs
+from coinslot.app.merchants import Merchants, load_merchants, meet
 from coinslot.app.notifiers import notifier_of
 from coinslot.app.settings import Role, Settings, load_settings
 from coinslot.app.signals import set_on_signals
-from coinslot.app.stack import Stack, StackOptions
+from coinslot.app.stack import PaymentOptions, Stack, StackOptions
 from coinslot.engines.connect import ensure_database
 from coinslot.engines.migrate import migrate
 from coinslot.engines.supervise import supervise
 from coinslot.web.services import TerminalDoor
+
+log = logging.getLogger(__name__)
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -89,13 +93,17 @@ def command(
 def serve(settings: Settings, ready_file: str | None = None) -> None:
     """Serve until a signal comes. Main thread only. Problem or EngineError when it cannot."""
     say = Progress()
+    merchants = load_merchants(settings)  # before the engines: a wrong key is told at once
     if ready_file not in (None, "-"):
         Path(str(ready_file)).unlink(missing_ok=True)  # an old one would speak of a server that is gone
     with (
         _installation(settings, say) as installation,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
     ):
-        loop.run(_serve(settings, installation, say, ready_file))
+        try:
+            loop.run(_serve(settings, installation, merchants, say, ready_file))
+        finally:
+            merchants.close()
 
 
 class Progress:
@@ -126,11 +134,17 @@ def _installation(settings: Settings, say: Progress) -> Iterator[Installation]:
 
 
 async def _serve(
-    settings: Settings, installation: Installation, say: Progress, ready_file: str | None
+    settings: Settings,
+    installation: Installation,
+    merchants: Merchants,
+    say: Progress,
+    ready_file: str | None,
 ) -> None:
     if installation.children:
         await ensure_database(installation.database_url)
     await migrate(installation.database_url, progress=say)
+    for told in await meet(merchants, installation.database_url):
+        log.warning("%s. %s", told.message, told.remedy)
     stop = asyncio.Event()
     set_on_signals(stop, (signal.SIGTERM, signal.SIGINT))
     options = StackOptions(
@@ -143,6 +157,7 @@ async def _serve(
         http_tls=_http_tls(settings),
         trusted_proxies=settings.trusted_proxies,
         metrics_token=settings.metrics_token,
+        payments=PaymentOptions(find=merchants.find),
     )
     stack = Stack(installation.database_url, installation.broker, {settings.role}, options)
     try:

@@ -174,6 +174,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Its password."""
     smtp_from: str | None = None
     """The address mail comes from."""
+    merchants_file: Path | None = None
+    """TOML file with the keys of merchants at payment providers; see docs/payments.md. Without it nothing is paid but
+    at the counter."""
     log_level: LogLevel = LogLevel.INFO
     """debug, info, warning or error."""
 

@@ -48,6 +48,7 @@ def check(settings: Settings) -> None:
         for key in pair:
             _check_readable(key, getattr(settings, key))
     _check_readable("mqtt_tls_ca", settings.mqtt_tls_ca)
+    _check_readable("merchants_file", settings.merchants_file)
     _check_mqtt_tls(settings)
     _check_broker(settings)
     for proxy in settings.trusted_proxies:

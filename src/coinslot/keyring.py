@@ -32,6 +32,8 @@ class Purpose(StrEnum):
     """Wraps the keys of persons."""
     ID_NUMBER = "id-number"
     """Hashes ID numbers to find the same one twice."""
+    STAFF_LOGIN = "staff-login"
+    """Hashes who tries to log in to the console and from where, so that the database alone tells neither."""
     RECEIPT = "receipt"
     """Signs the address of a guest's bill: whoever has it may see that one."""
     WEBHOOK = "webhook"

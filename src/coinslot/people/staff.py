@@ -81,7 +81,7 @@ async def find_staff(connection: Connection, operator_id: OperatorId, key: str) 
 async def disable_staff(
     connection: Connection, operator_id: OperatorId, staff_id: StaffId, *, by: str
 ) -> None:
-    """This person cannot log in any more. The row stays: the audit trail names it."""
+    """This person cannot log in any more, and is logged out at once. The row stays: the audit trail names it."""
     async with connection.transaction():
         found = await connection.fetchval(
             "UPDATE staff SET disabled_at = COALESCE(disabled_at, now())"
@@ -91,19 +91,30 @@ async def disable_staff(
         )
         if not found:
             raise MissingError("member of staff", staff_id)
+        await end_logins(connection, operator_id, staff_id)
         await write_audit(connection, operator_id, by=by, action="staff.disable", target=staff_id)
 
 
 async def set_password(
     connection: Connection, operator_id: OperatorId, staff_id: StaffId, password: str, *, by: str
 ) -> None:
-    """Give somebody a new password. It does not enable a disabled login."""
+    """Give somebody a new password, and end every login made with the old one. It does not enable a disabled login."""
     check_password(password)
     password_hash = await asyncio.to_thread(hash_password, password)
     async with connection.transaction():
         if not await _keep_hash(connection, operator_id, staff_id, password_hash):
             raise MissingError("member of staff", staff_id)
+        await end_logins(connection, operator_id, staff_id)
         await write_audit(connection, operator_id, by=by, action="staff.password", target=staff_id)
+
+
+async def end_logins(connection: Connection, operator_id: OperatorId, staff_id: StaffId) -> None:
+    """Log this person out of the console in every browser."""
+    await connection.execute(
+        "UPDATE console_login SET ended_at = now() WHERE operator_id = $1 AND staff_id = $2 AND ended_at IS NULL",
+        operator_id,
+        staff_id,
+    )
 
 
 async def log_in(connection: Connection, operator_id: OperatorId, login: str, password: str) -> Staff | None:

@@ -53,7 +53,11 @@ class Form:
 
     def text(self, name: str) -> str:
         """A field's text without outer space."""
-        return self._texts.get(name, "").strip()
+        return self.exactly(name).strip()
+
+    def exactly(self, name: str) -> str:
+        """A field's text as it was typed, for what may begin or end with a space."""
+        return self._texts.get(name, "")
 
     def file(self, name: str) -> bytes:
         """An uploaded file's bytes."""

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.params import SkipValidation
 from litestar.response import Response
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from coinslot.fields import FieldError, FieldErrors, MissingError
 from coinslot.ledger.errors import LedgerError
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 PageOf: TypeAlias = NamedDependency[SkipValidation[Page]]
 """A page route's first argument: `page: PageOf`."""
 
+OWN_PROBLEM: Final = "problem_page"
+"""The option under which routers name their own way to show a problem."""
 MAX_PAGE_BODY_BYTES: Final = 16 * 1024
 _WORTH_AGAIN: Final = (403, 409, 413, 429, 500, 503)
 UNREACHABLE: Final = (
@@ -50,8 +52,11 @@ async def _page(
     return await make_page(request, services)
 
 
-def page_router(handlers: Sequence[ControllerRouterHandler]) -> Router:
-    """Routes that answer with pages; what goes wrong in them is a page, too."""
+def page_router(
+    handlers: Sequence[ControllerRouterHandler],
+    others: ExceptionHandlersMap | None = None,
+) -> Router:
+    """Routes that answer with pages; what goes wrong in them is a page, too. `others` are errors of these routes alone."""
     return Router(
         "/",
         route_handlers=list(handlers),
@@ -66,6 +71,7 @@ def page_router(handlers: Sequence[ControllerRouterHandler]) -> Router:
             ValidationException: _http_page,
             **dict.fromkeys((FieldErrors, FieldError, MissingError, LedgerError), _unexpected_page),
             Exception: _unexpected_page,
+            **(others or {}),
         },
         request_max_body_size=MAX_PAGE_BODY_BYTES,
         include_in_schema=False,
@@ -102,6 +108,11 @@ def _unexpected_page(request: Request[object, object, State], error: Exception) 
 
 def problem_page(request: Request[object, object, State], error: Problem) -> Response[bytes]:
     """The problem as a page, in the visitor's language."""
+    handler = request.scope.get("route_handler")
+    own = None if handler is None else handler.opt.get(OWN_PROBLEM)
+    if callable(own):
+        shown: Response[bytes] = own(request, error)
+        return shown
     services: Services = request.app.state.services
     page = Page(request, services, ())
     details = error.details

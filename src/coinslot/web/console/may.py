@@ -1,0 +1,51 @@
+"""Which role may ask for which page of the console: one table, and nothing beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from litestar.handlers import HTTPRouteHandler
+
+from coinslot.people.rules import Role
+
+ALL: Final = frozenset(Role)
+SEE_PAYMENTS: Final = ALL - {Role.TECHNICIAN}
+"""A technician deals with appliances: no money, no customers."""
+SEE_BOOKS: Final = frozenset({Role.OWNER, Role.MANAGER, Role.AUDITOR})
+"""What parties and the operator earn is not the desk's."""
+MOVE_MONEY: Final = frozenset({Role.OWNER, Role.MANAGER})
+
+MAY: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
+    {
+        ("GET", "/console"): ALL,
+        ("POST", "/console/log-out"): ALL,
+        ("GET", "/console/log-out"): ALL,
+    }
+)
+"""Method and route, as the route spells it, to the roles."""
+
+
+def roles_of(method: str, template: str) -> frozenset[Role]:
+    """Who may; nobody where the table says nothing."""
+    return MAY.get((method, template), frozenset())
+
+
+def routes_of(handlers: Iterable[HTTPRouteHandler]) -> set[tuple[str, str]]:
+    """Method and route of each handler, spelled as the table does: `/console/payments/{intent_id}`."""
+    return {
+        (str(method), path.replace(":str}", "}"))
+        for handler in handlers
+        for method in handler.http_methods
+        for path in handler.paths
+        if method != "OPTIONS"
+    }
+
+
+def check_table(handlers: Iterable[HTTPRouteHandler]) -> None:
+    """ValueError that names the routes which only the table or only the application knows."""
+    served = routes_of(handlers)
+    if served != set(MAY):
+        odd = ", ".join(f"{method} {path}" for method, path in sorted(served ^ set(MAY)))
+        raise ValueError(f"routes and the table of roles disagree about {odd}")

@@ -9,6 +9,7 @@ from typing import Final
 from coinslot.engines.connect import UNANSWERED, Pool
 from coinslot.people.logins import forget_old_codes
 from coinslot.web.api.once import forget_old_answers
+from coinslot.webhooks.deliveries import forget_old_deliveries
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ async def keep_forgetting(pool: Pool) -> None:
         try:
             async with pool.acquire() as connection:
                 gone = await forget_old_codes(connection) + await forget_old_answers(connection)
+                await forget_old_deliveries(connection)
         except UNANSWERED as error:
             log.warning("old codes are not forgotten yet: %s", error or type(error).__name__)
             await asyncio.sleep(_AGAIN_S)

@@ -157,6 +157,7 @@ async def _serve(
         http_tls=_http_tls(settings),
         trusted_proxies=settings.trusted_proxies,
         metrics_token=settings.metrics_token,
+        webhook_networks=settings.webhook_networks,
         payments=PaymentOptions(find=merchants.find),
     )
     stack = Stack(installation.database_url, installation.broker, {settings.role}, options)

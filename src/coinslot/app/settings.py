@@ -113,6 +113,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     believed from these and from nobody else."""
     metrics_token: str | None = None
     """Who shows it as bearer token may read /metrics; without it only loopback and private addresses may."""
+    webhook_networks: tuple[str, ...] = ()
+    """Networks of private addresses that webhooks may call, by comma, such as 192.168.10.0/24; there also by http.
+    Public addresses may always be called, by https; link-local ones and clouds' metadata never."""
     secret_key: str | None = None
     """Signs sessions and links; at least 16 characters. Without it one is made and kept in data_dir."""
     earlier_secret_keys: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from coinslot.app.errors import Problem
+from coinslot.webhooks.destinations import networks
 
 if TYPE_CHECKING:
     from coinslot.app.settings import Settings
@@ -53,6 +54,8 @@ def check(settings: Settings) -> None:
     _check_broker(settings)
     for proxy in settings.trusted_proxies:
         _check_proxy(proxy)
+    for network in settings.webhook_networks:
+        _check_webhook_network(network)
     if settings.public_url is not None:
         _check_public_url(settings.public_url, settings)
     if not settings.demo:
@@ -144,6 +147,15 @@ def _check_broker(settings: Settings) -> None:
         raise Problem(
             f"`nats_url` is set, but {', '.join(missing)} not", "Set them as the broker knows them."
         )
+
+
+def _check_webhook_network(text: str) -> None:
+    try:
+        networks([text])
+    except ValueError as error:
+        raise Problem(
+            f"`webhook_networks`: {error}", "Name networks of private addresses, such as 192.168.10.0/24."
+        ) from error
 
 
 def _check_proxy(proxy: str) -> None:

@@ -31,6 +31,8 @@ from coinslot.payments.model import Merchant
 from coinslot.people.notices import Notifier
 from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
+from coinslot.providers.webhook_calls import Caller
+from coinslot.providers.webhooks import WebhookSender
 from coinslot.settlement.payments.door import PaymentDoor, nobody
 from coinslot.settlement.payments.worker import Cashier, FindProvider
 from coinslot.settlement.starter import Starter
@@ -43,6 +45,7 @@ from coinslot.web.services import Services, TerminalDoor
 from coinslot.web.streams import Streams
 from coinslot.web.tracing import Traced
 from coinslot.web.wall.port import WallPort
+from coinslot.webhooks.destinations import networks
 from coinslot.wire.messages import Config
 
 log = logging.getLogger(__name__)
@@ -87,6 +90,8 @@ class StackOptions:
     """The installation's; by default one that nobody else has and that is forgotten at the end."""
     notifier: Notifier | None = None
     """How customers are told; None: there is no way."""
+    webhook_networks: tuple[str, ...] = ()
+    """Networks of private addresses that webhooks may call."""
     public_url: str = ""
     """How customers' phones reach the pages; empty: as each request came."""
     payments: PaymentOptions | None = None
@@ -191,6 +196,8 @@ class Stack:
             self.courier = Courier(self.pool, notifier, self._options.public_url)
             self._keep(self.courier.run(), "courier")
             self._keep(keep_forgetting(self.pool), "retention")
+            caller = Caller(networks(self._options.webhook_networks))
+            self._keep(WebhookSender(self.pool, self._options.keyring, caller).run(), "webhooks")
         if Role.WEB in self._roles:
             await self._start_web()
 

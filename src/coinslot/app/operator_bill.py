@@ -20,6 +20,8 @@ _WIDTH = 120  # columns when the output is a file or a pipe
 _MORE_DECIMALS = 6  # a tariff's price may have that many
 _TITLES = {
     LineKind.START_FEE: "start fee",
+    LineKind.PACKAGE: "package",
+    LineKind.UNUSED: "not used of it",
     LineKind.USE: "use",
     LineKind.FREE: "free allowance",
     LineKind.MINIMUM: "up to the minimum",

@@ -13,6 +13,10 @@ from coinslot.sessions.states import Event, State, after
 
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long silence is borne, beyond the longest the session itself can last."""
+GUEST_GIVE_UP_AFTER = timedelta(hours=2)
+"""How long a guest waits for a terminal that never said what became of the start: nobody else can tell him that it is
+coming back, and most links do within the hour. What he has used all the same is then the operator's loss. A start that
+was reported is waited for as long as anybody's: there the guest has had something."""
 _START_AGAIN = timedelta(
     seconds=3
 )  # a 2G round trip is 1-2 s; the terminal takes the same command twice as one

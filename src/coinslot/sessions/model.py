@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from coinslot.sessions.states import LIVE, State
 from coinslot.wire.ids import ApplianceId, CommandId, CustomerId, Epoch, OperatorId, SessionId, TerminalId
+from coinslot.wire.records import StopReason
+
+_AS_WANTED = frozenset({StopReason.KEY.value, StopReason.LIMIT.value, StopReason.IDLE.value})
 
 
 class Session(Struct, frozen=True, kw_only=True):
@@ -17,7 +20,8 @@ class Session(Struct, frozen=True, kw_only=True):
 
     operator: OperatorId
     id: SessionId
-    customer: CustomerId
+    customer: CustomerId | None
+    """Whose wallet pays; None for a guest, who has paid for this one use."""
     appliance: ApplianceId
     terminal: TerminalId
     outlet: int
@@ -45,6 +49,10 @@ class Session(Struct, frozen=True, kw_only=True):
     meter_spec: str
     sharing: str = ""
     """The agreement in force when it was authorized; empty where the operator shares with nobody."""
+    intent: str | None = None
+    """A guest's payment, under which the money is held; set exactly where there is no customer, like …"""
+    merchant: str | None = None
+    """… the account that collected it, through which what is left goes back."""
     meter: str | None = None
     epoch: Epoch | None = None
     """The journal that holds this session's records."""
@@ -69,13 +77,24 @@ class Session(Struct, frozen=True, kw_only=True):
         return self.hold_principal_minor + self.hold_bonus_minor
 
     @property
+    def held_under(self) -> str:
+        """The name of its hold accounts."""
+        return self.id if self.intent is None else self.intent
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it ended otherwise than its user could have wanted: by a fault, a power cut, a stop from the server,
+        or because its end was never reported."""
+        return self.stop_reason not in _AS_WANTED
+
+    @property
     def live(self) -> bool:
         """Whether it occupies its outlet and keeps its hold."""
         return self.state in LIVE
 
     @property
     def released_minor(self) -> int | None:
-        """What went back to the wallet; None while that is open."""
+        """What went back to the wallet, or is due to the guest; None while that is open."""
         if self.settled_at is None:
             return None
         return self.hold_minor - (self.captured_minor or 0)

@@ -66,7 +66,8 @@ class Ended(Struct, frozen=True, kw_only=True):
 
     operator_id: OperatorId
     session_id: SessionId
-    customer_id: CustomerId
+    customer_id: CustomerId | None
+    """None for a guest: nobody earns points, and the appliance itself has told what there was to tell."""
     currency: str
     captured_minor: int | None
     arrears_minor: int
@@ -114,14 +115,17 @@ async def _follow(connection: Connection, group: Sequence[Ended]) -> None:
     entries = [
         events.session_points(each.operator_id, each.session_id, each.customer_id, granted=granted)
         for each in group
-        if (granted := points_earned(each.captured_minor or 0, each.currency, each.points_per_major))
+        if each.customer_id is not None
+        and (granted := points_earned(each.captured_minor or 0, each.currency, each.points_per_major))
     ]
     await ledger.post(connection, entries)
-    charged = [each for each in group if each.captured_minor or each.arrears_minor]
+    charged = [
+        (each.operator_id, each.customer_id, each.session_id)
+        for each in group
+        if each.customer_id is not None and (each.captured_minor or each.arrears_minor)
+    ]
     if charged:
-        await queue(
-            connection, BILL, [(each.operator_id, each.customer_id, each.session_id) for each in charged]
-        )
+        await queue(connection, BILL, charged)
     await _note(connection, group)
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias, assert_never
 
-from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Purse, Review, ReviewReason
+from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Review, ReviewReason
 from coinslot.settlement.hello import gone, hello, take_note
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import UNDECIDABLE, Books
 from coinslot.settlement.proof import disprove
 from coinslot.settlement.records import Incoming, apply, apply_lost, pieces, sessions_of, set_aside
-from coinslot.settlement.settle import book_late
+from coinslot.settlement.settle import book_late, purse_of
 from coinslot.wire.ids import Epoch, SessionId, TerminalId
 from coinslot.wire.messages import Config, Gone, Hello, Lost
 
@@ -90,10 +90,7 @@ async def _apply(books: Books, words: Sequence[Word], plan: Callable[[Batch, Wor
         for word in words:
             plan(batch, word)
         if batch.late:
-            purses = [
-                Purse(session.operator, session.customer, session.currency) for session, _ in batch.late
-            ]
-            book_late(batch, await unit.arrears_room(purses))
+            book_late(batch, await unit.arrears_room([purse_of(session) for session, _ in batch.late]))
         await unit.save(batch)
     return batch
 

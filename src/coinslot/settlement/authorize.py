@@ -8,10 +8,11 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from coinslot import tariffs
 from coinslot.ledger.events import hold
-from coinslot.sessions.decide import GIVE_UP_AFTER, next_wake
+from coinslot.sessions.decide import GIVE_UP_AFTER, GUEST_GIVE_UP_AFTER, next_wake
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.changes import Batch, Purse, Terminal, UseKey
@@ -19,6 +20,7 @@ from coinslot.settlement.commands import start_message
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Books
 from coinslot.settlement.requests import (
+    Guest,
     Refusal,
     Refused,
     StartAnswer,
@@ -52,7 +54,7 @@ def needed_uses(requests: Sequence[StartRequest], opened: StartBatch) -> list[Us
     """The counters that the tariffs of these requests read."""
     keys = []
     for request, view in zip(requests, opened.views, strict=True):
-        if view.tariff is not None and view.earlier is None:
+        if view.tariff is not None and view.earlier is None and request.guest is None:
             local = _local(opened.batch.now, view.timezone)
             for scope in tariffs.scopes(_tariff(view.tariff_body), local):
                 keys.append(_use_key(request, view, scope))
@@ -87,8 +89,13 @@ def _decide(
     if refusal is not None:
         return Refused(reason=refusal)
     assert terminal is not None
+    if request.guest is not None:
+        return _admit(request, request.guest, view, batch, terminal)
     assert view.tariff is not None
+    assert request.customer is not None
     tariff = _tariff(view.tariff_body)
+    if not tariff.for_wallets:
+        return Refused(reason=Refusal.NO_TARIFF)
     quote = _quote(request, view, batch, uses, tariff)
     wallet = opened.wallets.setdefault(Purse(request.operator, request.customer, tariff.currency), Wallet())
     if wallet.arrears_minor > 0:
@@ -106,8 +113,32 @@ def _decide(
     except tariffs.HoldTooSmall:
         return too_little
     principal = min(wallet.principal_minor, hold_minor)
-    session = _session(request, view, batch, terminal, quote, limits, principal, hold_minor - principal)
-    _take(batch, session, wallet, view, quote, uses)
+    session = _session(request, view, batch, terminal, quote, limits)
+    session = replace(
+        session,
+        hold_principal_minor=principal,
+        hold_bonus_minor=hold_minor - principal,
+        sharing=_sharing(view, batch.now),
+    )
+    _take(batch, session, wallet, quote, uses)
+    return session
+
+
+def _admit(
+    request: StartRequest, guest: Guest, view: StartView, batch: Batch, terminal: Terminal
+) -> StartAnswer:
+    """A use that is paid for already: its money is held under the payment, and nothing is posted."""
+    quote = tariffs.decode_quote(guest.quote.encode())
+    session = _session(request, view, batch, terminal, quote, tariffs.limits(quote, guest.amount_minor))
+    session = replace(
+        session,
+        hold_principal_minor=guest.amount_minor,
+        intent=guest.intent,
+        merchant=guest.merchant,
+        sharing=guest.sharing,
+        give_up_at=batch.now + GUEST_GIVE_UP_AFTER,
+    )
+    _begin(batch, session)
     return session
 
 
@@ -117,11 +148,14 @@ def _standing(
     """What stands in the way before money is looked at."""
     if not view.outlet_found or terminal is None:
         return Refusal.NO_SUCH_OUTLET
-    if not view.customer_found:
+    guest = request.guest
+    if guest is not None and view.appliance != guest.appliance:
+        return Refusal.NO_SUCH_OUTLET  # another appliance hangs on it by now
+    if guest is None and not view.customer_found:
         return Refusal.NO_SUCH_CUSTOMER
     if view.closed:
         return Refusal.CLOSED
-    if view.tariff is None:
+    if guest is None and view.tariff is None:
         return Refusal.NO_TARIFF
     if view.faults:
         return Refusal.FAULT
@@ -159,9 +193,8 @@ def _session(
     terminal: Terminal,
     quote: tariffs.Quote,
     limits: msgspec.Struct,
-    principal_minor: int,
-    bonus_minor: int,
 ) -> Session:
+    """The row without its money."""
     now = batch.now
     age_ms = terminal.link_time_ms(now)
     expired_at = now + START_TTL + _MARGIN + timedelta(milliseconds=age_ms * _DRIFT_PPM // 1_000_000)
@@ -179,19 +212,18 @@ def _session(
         currency=quote.currency,
         quote=tariffs.encode_quote(quote).decode(),
         limits=msgspec.json.encode(limits).decode(),
-        hold_principal_minor=principal_minor,
-        hold_bonus_minor=bonus_minor,
+        hold_principal_minor=0,
+        hold_bonus_minor=0,
         link=terminal.link,
         expires_at_ms=age_ms + START_TTL // timedelta(milliseconds=1),
         expired_at=expired_at,
         give_up_at=now + GIVE_UP_AFTER,
         wake_at=None,
         meter_spec=view.meter_spec,
-        sharing=_sharing(view, now),
         epoch=terminal.epoch,
         created_at=now,
     )
-    return msgspec.structs.replace(session, wake_at=next_wake(session, now))
+    return replace(session, wake_at=next_wake(session, now))
 
 
 def _sharing(view: StartView, now: datetime) -> str:
@@ -205,10 +237,10 @@ def _take(
     batch: Batch,
     session: Session,
     wallet: Wallet,
-    view: StartView,
     quote: tariffs.Quote,
     uses: dict[UseKey, int],
 ) -> None:
+    assert session.customer is not None
     wallet.principal_minor -= session.hold_principal_minor
     wallet.bonus_minor -= session.hold_bonus_minor
     for register, free in quote.free.items():
@@ -226,6 +258,10 @@ def _take(
                 bonus_minor=session.hold_bonus_minor,
             )
         )
+    _begin(batch, session)
+
+
+def _begin(batch: Batch, session: Session) -> None:
     batch.new_sessions.append(session)
     batch.know(session)
     batch.send(session.terminal, start_message(session))
@@ -237,6 +273,7 @@ def use_scope(quote: tariffs.Quote, key: str) -> str:
 
 
 def _use_key(request: StartRequest, view: StartView, scope: tariffs.Scope) -> UseKey:
+    assert request.customer is not None
     return UseKey(request.operator, request.customer, f"{view.tariff}/{scope.key}", scope.register.value)
 
 

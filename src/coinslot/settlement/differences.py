@@ -247,7 +247,7 @@ def _charge(session: Session) -> Found:
     measured = {register.value: used for register, used in usage.items()}
     if stored != measured:
         yield What.USAGE, f"stored {_units(stored)}, metered {_units(measured)}"
-    charge_minor = tariffs.rate(quote, usage).amount_minor
+    charge_minor = tariffs.rate(quote, usage, cut_short=session.cut_short).amount_minor
     if session.charge_minor != charge_minor:
         yield What.CHARGE, f"stored {session.charge_minor}, rated {charge_minor}"
     captured_minor = min(charge_minor, session.hold_minor) if session.state is State.SETTLED else 0

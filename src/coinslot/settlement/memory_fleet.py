@@ -60,7 +60,8 @@ class MemoryFleet:
     def view(self, request: StartRequest) -> tuple[StartView, Purse | None]:
         """What is known of one request, and the purse it would be paid from."""
         outlet = self.outlets.get((request.operator, request.terminal, request.outlet))
-        customer = self.customers.get((request.operator, request.customer), False)
+        known = request.customer
+        customer = known is not None and self.customers.get((request.operator, known), False)
         if outlet is None or request.terminal in self.revoked:
             return StartView(customer_found=customer), None
         versions = self.tariffs.get((request.operator, outlet.tariff), []) if outlet.tariff else []
@@ -80,14 +81,14 @@ class MemoryFleet:
             customer_found=customer,
             name_missing=customer and self._name_missing(request),
         )
-        if not versions or not customer:
+        if not versions or known is None or not customer:
             return view, None
         currency = tariffs.parse_tariff(versions[-1]).currency
-        return view, Purse(request.operator, request.customer, currency)
+        return view, Purse(request.operator, known, currency)
 
     def _name_missing(self, request: StartRequest) -> bool:
-        asked = request.operator in self.asking_names
-        return asked and (request.operator, request.customer) not in self.real_names
+        named = request.customer is not None and (request.operator, request.customer) in self.real_names
+        return request.operator in self.asking_names and not named
 
     def _faults(self, request: StartRequest) -> tuple[str, ...]:
         here = (request.operator, request.terminal)

@@ -63,6 +63,11 @@ def _broken(session: Session) -> Iterator[str]:
         yield "a settled session has a charge, and only that has one"
     if (session.state in _ENDED) is not (session.settled_at is not None):
         yield "an ended session has a moment of its end, and only that has one"
+    guest = session.customer is None
+    if guest is not (session.intent is not None) or guest is not (session.merchant is not None):
+        yield "a session has a customer, or a payment and its merchant"
+    if guest and (session.hold_bonus_minor or session.arrears_minor):
+        yield "a guest has no bonus and owes nothing"
     if not _aware(session.created_at):
         yield "moments have a time zone"
 

@@ -15,18 +15,34 @@ from coinslot.sharing import Agreements
 from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SiteId, TariffId, TerminalId
 
 
+class Guest(Struct, frozen=True, kw_only=True):
+    """Somebody without an account who has paid for this one use. What was promised with the code that was paid rules,
+    whatever tariff and agreement say since."""
+
+    intent: str
+    """The payment, under which its money is held."""
+    merchant: str
+    amount_minor: int
+    appliance: ApplianceId
+    quote: str
+    sharing: str
+
+
 class StartRequest(Struct, frozen=True, kw_only=True):
     """Somebody wants to use an outlet. The same `key` twice is the same session."""
 
     operator: OperatorId
-    customer: CustomerId
+    customer: CustomerId | None
+    """None where a guest pays."""
     terminal: TerminalId
     outlet: int
     key: str
+    guest: Guest | None = None
 
     def digest(self) -> bytes:
         """Of what is asked for under the key; another digest under the same key is a conflict."""
-        text = "\0".join((self.customer, self.terminal, str(self.outlet)))
+        payer = self.customer or (self.guest.intent if self.guest is not None else "")
+        text = "\0".join((payer, self.terminal, str(self.outlet)))
         return hashlib.sha256(text.encode()).digest()
 
 

@@ -6,7 +6,7 @@ hold is unbilled; usage after a release becomes arrears within the customer's ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from coinslot import metering, tariffs
+from coinslot.ledger import accounts
 from coinslot.ledger import events as ledger
 from coinslot.ledger.entries import Entry
 from coinslot.sessions.model import Session
@@ -31,7 +32,7 @@ def settle(batch: Batch, session: Session) -> Session:
     """Rate, capture at most the hold, return the rest. In review where the meter is in doubt."""
     quote = tariffs.decode_quote(session.quote.encode())
     usage = _final_usage(batch, session, quote)
-    charge_minor = tariffs.rate(quote, usage).amount_minor
+    charge_minor = tariffs.rate(quote, usage, cut_short=session.cut_short).amount_minor
     captured_minor = min(charge_minor, session.hold_minor)
     if captured_minor:
         batch.entries.append(
@@ -44,6 +45,8 @@ def settle(batch: Batch, session: Session) -> Session:
                 held_bonus_minor=session.hold_bonus_minor,
                 captured_minor=captured_minor,
                 payables=captured_payables(session, captured_minor),
+                return_principal_to=_due_through(session),
+                held_under=session.intent,
             )
         )
     else:
@@ -68,15 +71,19 @@ def lapse(batch: Batch, session: Session) -> Session:
 
 
 def settle_late(batch: Batch, session: Session) -> Session:
-    """Usage after a release: it will be owed, as far as the customer's cap allows (`book_late`)."""
+    """Usage after a release: it will be owed, as far as the customer's cap allows (`book_late`). A guest, who has
+    the money back, owes nothing: it is the operator's loss."""
     quote = tariffs.decode_quote(session.quote.encode())
     usage = _final_usage(batch, session, quote)
     # Nobody is ever charged above the hold they saw, neither at once nor afterwards.
-    charge_minor = tariffs.rate(quote, usage).amount_minor
+    charge_minor = tariffs.rate(quote, usage, cut_short=session.cut_short).amount_minor
     owed_minor = min(charge_minor, session.hold_minor)
     if owed_minor:
-        late_payables(session, owed_minor)  # an agreement that cannot be read is this session's fault alone
-        batch.late.append((session, owed_minor))
+        payables = late_payables(session, owed_minor)  # one that cannot be read is this session's fault alone
+        if session.customer is None:
+            batch.entries.append(_late(session, payables, arrears_minor=0, write_off_minor=owed_minor))
+        else:
+            batch.late.append((session, owed_minor))
     _count_uses(batch, session, quote, usage, reserved=False)
     return replace(
         session,
@@ -89,22 +96,40 @@ def settle_late(batch: Batch, session: Session) -> Session:
 def book_late(batch: Batch, room: dict[Purse, int]) -> None:
     """Post what late usage owes: arrears as far as the cap leaves room, the rest given up."""
     for session, owed_minor in batch.late:
-        purse = Purse(session.operator, session.customer, session.currency)
+        purse = purse_of(session)
         arrears_minor = min(owed_minor, room.get(purse, 0))
         room[purse] = room.get(purse, 0) - arrears_minor
+        payables = late_payables(session, owed_minor)
         batch.entries.append(
-            ledger.late_usage(
-                session.operator,
-                session.id,
-                session.customer,
-                session.currency,
-                arrears_minor=arrears_minor,
-                write_off_minor=owed_minor - arrears_minor,
-                payables=late_payables(session, owed_minor),
-            )
+            _late(session, payables, arrears_minor=arrears_minor, write_off_minor=owed_minor - arrears_minor)
         )
         stored = batch.sessions[session.id]
         batch.put_session(replace(stored, arrears_minor=arrears_minor))
+
+
+def purse_of(session: Session) -> Purse:
+    """The accounts of its customer; it must have one."""
+    assert session.customer is not None
+    return Purse(session.operator, session.customer, session.currency)
+
+
+def _late(
+    session: Session, payables: Sequence[ledger.Payable], *, arrears_minor: int, write_off_minor: int
+) -> Entry:
+    return ledger.late_usage(
+        session.operator,
+        session.id,
+        session.customer,
+        session.currency,
+        arrears_minor=arrears_minor,
+        write_off_minor=write_off_minor,
+        payables=payables,
+    )
+
+
+def _due_through(session: Session) -> str | None:
+    """Where what is left of a guest's payment goes, to be refunded from there; None for a customer's wallet."""
+    return None if session.merchant is None else accounts.merchant_refunds_due(session.merchant)
 
 
 def meter_of(session: Session) -> metering.MeterState | None:
@@ -123,7 +148,7 @@ def _final_usage(batch: Batch, session: Session, quote: tariffs.Quote) -> dict[R
     if meter is None:
         return {}
     spec = meter_spec(session.meter_spec)
-    meter = metering.finish(meter, spec, [rate.register for rate in quote.rates])
+    meter = metering.finish(meter, spec, quote.priced)
     usage = meter.usage
     if meter.needs_review:
         doubts = ", ".join(f"{at.register.value}: {at.doubt.value}" for at in meter.doubts)
@@ -166,6 +191,8 @@ def _give_back(batch: Batch, session: Session, post: GiveBack) -> None:
                 session.currency,
                 principal_minor=session.hold_principal_minor,
                 bonus_minor=session.hold_bonus_minor,
+                return_principal_to=_due_through(session),
+                held_under=session.intent,
             )
         )
 
@@ -189,6 +216,7 @@ def _count_uses(
 
 
 def _use_key(session: Session, quote: tariffs.Quote, scope: str, register: Register) -> UseKey:
+    assert session.customer is not None, "a guest's quote counts nothing over sessions"
     return UseKey(session.operator, session.customer, use_scope(quote, scope), register.value)
 
 

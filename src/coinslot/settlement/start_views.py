@@ -116,7 +116,7 @@ async def load_views(
             terminal = rows.terminal_of(row)
             batch.terminals[terminal.id] = terminal
         views.append(_view(row, earlier, agreements.get(request.operator)))
-        if row["body"] is not None and row["customer_found"]:
+        if row["body"] is not None and row["customer_found"] and request.customer is not None:
             purses.append(Purse(request.operator, request.customer, _currency(row["body"])))
     return batch, views, list(dict.fromkeys(purses))
 

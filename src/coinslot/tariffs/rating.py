@@ -14,7 +14,6 @@ from coinslot.tariffs.curve import billable, scale_of
 from coinslot.tariffs.quoting import Quote, QuotePackage, QuoteRate
 from coinslot.wire.registers import Register
 
-
 STANDBY_WH: Final = 1
 """What an appliance may draw without doing anything for anybody: its electronics need no more than 2 W, for half an
 hour. Hotel hair dryers draw this much within three seconds."""

@@ -80,7 +80,8 @@ class SessionView(Struct, frozen=True, kw_only=True):
 
     id: Annotated[SessionId, Meta(examples=["ses_1ht5ah1x0c9qj9m6t2r4v8wz"])]
     state: Annotated[State, Meta(examples=["running"])]
-    customer: Annotated[CustomerId, Meta(examples=["cus_1ht59z3k7b2n5p8q1s4v6x9z"])]
+    customer: Annotated[CustomerId | None, Meta(examples=["cus_1ht59z3k7b2n5p8q1s4v6x9z"])]
+    """Null where a guest paid for this one use on the appliance."""
     appliance: Annotated[ApplianceId, Meta(examples=["app_1ht59x2j6a1m4n7p9r3t5w8y"])]
     terminal: Annotated[TerminalId, Meta(examples=["trm_1ht59w1h5z9k3m6n8q2s4v7x"])]
     outlet: Annotated[int, Meta(examples=[0])]
@@ -97,6 +98,8 @@ class SessionView(Struct, frozen=True, kw_only=True):
     settled_at: datetime | None
     stop_reason: str | None
     duration_ms: int | None
+    payment: str | None = None
+    """The guest's payment; null where a customer's wallet pays."""
 
 
 def view_of(session: Session) -> SessionView:
@@ -106,6 +109,7 @@ def view_of(session: Session) -> SessionView:
         id=session.id,
         state=session.state,
         customer=session.customer,
+        payment=session.intent,
         appliance=session.appliance,
         terminal=session.terminal,
         outlet=session.outlet,
@@ -141,7 +145,7 @@ def bill_of(session: Session) -> Bill | None:
     if session.settled_at is None:
         return None
     usage = {} if session.registers is None else _usage.decode(session.registers)
-    charge = tariffs.rate(_quote(session.quote), usage)
+    charge = tariffs.rate(_quote(session.quote), usage, cut_short=session.cut_short)
     return Bill(
         charge_minor=session.charge_minor or 0,
         captured_minor=session.captured_minor or 0,

@@ -13,7 +13,7 @@ from tests.support.till import Till
 
 _EMPTY = """
     TRUNCATE merchant, payment_intent, payment_attempt, provider_payment, payment_inbox, withdrawal, refund, payment_start,
-        review;
+        direct_order, review;
     UPDATE operator SET name = operator_id
 """
 

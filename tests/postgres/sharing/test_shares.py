@@ -230,9 +230,12 @@ async def test_a_server_of_the_version_before_can_still_start_sessions(partners:
     await partners.agree()
     made = await desk.begun(await desk.customer(), await desk.terminal())
     old = replace(made, id=SessionId("ses_old"), request_key="old", outlet=7)
+    later = ("sharing", "intent", "merchant")
     row = [
-        value for name, value in zip(rows.NEW, rows.new_session_row(old), strict=True) if name != "sharing"
+        value for name, value in zip(rows.NEW, rows.new_session_row(old), strict=True) if name not in later
     ]
-    insert = rows.INSERT_SESSIONS.replace("session_new_shared", "session_new").replace(", sharing", "")
+    insert = rows.INSERT_SESSIONS.replace("session_new_direct", "session_new").replace(
+        ", sharing, intent_id, merchant_id", ""
+    )
     await desk.pool.execute(insert, [tuple(row)])
     assert (await desk.session(old.id)).sharing == ""

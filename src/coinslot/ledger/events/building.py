@@ -65,14 +65,27 @@ def hold_legs(ref: str, customer: str, principal_minor: int, bonus_minor: int) -
 
 
 def give_back_legs(
-    ref: str, customer: str, principal_minor: int, bonus_minor: int, return_principal_to: str | None
+    ref: str, customer: str | None, principal_minor: int, bonus_minor: int, return_principal_to: str | None
 ) -> list[Leg]:
     """A whole hold back to the wallet, or its principal to the merchant's refunds due."""
     refuse_negative(principal_minor, bonus_minor)
     return [
         (accounts.hold_principal(ref), principal_minor),
-        (return_principal_to or accounts.customer_principal(customer), -principal_minor),
         (accounts.hold_bonus(ref), bonus_minor),
+        *back_legs(customer, return_principal_to, principal_minor, bonus_minor),
+    ]
+
+
+def back_legs(
+    customer: str | None, return_principal_to: str | None, principal_minor: int, bonus_minor: int
+) -> list[Leg]:
+    """What goes back of a hold. A guest has no wallet, so no bonus, and names where principal goes."""
+    if customer is None:
+        if return_principal_to is None or bonus_minor:
+            raise InvalidEntry("without a customer there is no wallet that anything could go back to")
+        return [(return_principal_to, -principal_minor)]
+    return [
+        (return_principal_to or accounts.customer_principal(customer), -principal_minor),
         (accounts.customer_bonus(customer), -bonus_minor),
     ]
 

@@ -9,6 +9,7 @@ from coinslot.ledger.entries import Entry, EntryKind
 from coinslot.ledger.errors import InvalidEntry
 from coinslot.ledger.events.building import (
     Payable,
+    back_legs,
     give_back_legs,
     hold_legs,
     make_entry,
@@ -35,7 +36,7 @@ def hold(
 def capture(
     operator: OperatorId,
     session: str,
-    customer: str,
+    customer: str | None,
     currency: str,
     *,
     held_principal_minor: int,
@@ -62,11 +63,12 @@ def capture(
         (accounts.hold_bonus(held_under or session), held_bonus_minor),
         *((accounts.party_payable(payable.party), -payable.amount_minor) for payable in payables),
         (accounts.operator_revenue(), shared_minor - captured_minor),
-        (
-            return_principal_to or accounts.customer_principal(customer),
-            taken.principal_minor - held_principal_minor,
+        *back_legs(
+            customer,
+            return_principal_to,
+            held_principal_minor - taken.principal_minor,
+            held_bonus_minor - taken.bonus_minor,
         ),
-        (accounts.customer_bonus(customer), taken.bonus_minor - held_bonus_minor),
     ]
     return make_entry(operator, f"session:{session}:capture", EntryKind.CAPTURE, currency, legs, session)
 
@@ -74,7 +76,7 @@ def capture(
 def release(
     operator: OperatorId,
     session: str,
-    customer: str,
+    customer: str | None,
     currency: str,
     *,
     principal_minor: int,
@@ -90,7 +92,7 @@ def release(
 def lapse(
     operator: OperatorId,
     session: str,
-    customer: str,
+    customer: str | None,
     currency: str,
     *,
     principal_minor: int,
@@ -106,21 +108,26 @@ def lapse(
 def late_usage(
     operator: OperatorId,
     session: str,
-    customer: str,
+    customer: str | None,
     currency: str,
     *,
     arrears_minor: int,
     write_off_minor: int = 0,
     payables: Sequence[Payable] = (),
 ) -> Entry:
-    """Usage reported after the hold was released: owed as far as the cap allows, the rest given up at once."""
+    """Usage reported after the hold was released: owed as far as the cap allows, the rest given up at once.
+
+    A guest (no customer) owes nothing.
+    """
     refuse_negative(arrears_minor, write_off_minor, *(payable.amount_minor for payable in payables))
     charge_minor = arrears_minor + write_off_minor
     shared_minor = sum(payable.amount_minor for payable in payables)
     if shared_minor > charge_minor:
         raise InvalidEntry(f"payables of {shared_minor} exceed the charge of {charge_minor} minor units")
+    if customer is None and arrears_minor:
+        raise InvalidEntry("without a customer there is nobody who could owe anything")
     legs = [
-        (accounts.customer_arrears(customer), arrears_minor),
+        *(() if customer is None else ((accounts.customer_arrears(customer), arrears_minor),)),
         (accounts.operator_write_off(), write_off_minor),
         *((accounts.party_payable(payable.party), -payable.amount_minor) for payable in payables),
         (accounts.operator_revenue(), shared_minor - charge_minor),

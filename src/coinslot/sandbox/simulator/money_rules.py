@@ -38,10 +38,11 @@ class MoneyRules:
     def committed(self, batch: Batch) -> None:
         """Each entry sums to zero, no limited account is below it, nobody's money is made or lost."""
         for session in batch.new_sessions:
-            self._of[session.customer].append(session.id)
+            if session.customer is not None:
+                self._of[session.customer].append(session.id)
             self.quoted(batch.sessions[session.id])
-        customers = {batch.sessions[name].customer for name in batch.changed_sessions}
-        customers |= {session.customer for session in batch.new_sessions}
+        touched = [*(batch.sessions[name] for name in batch.changed_sessions), *batch.new_sessions]
+        customers = {session.customer for session in touched if session.customer is not None}
         for entry in batch.entries:
             if sum(posting.amount_minor for posting in entry.postings):
                 raise Broken(f"entry {entry.key} does not sum to zero")
@@ -63,7 +64,7 @@ class MoneyRules:
             self.conserved(customer)
 
     def _hold(self, session: Session) -> None:
-        held = self._held(session.id)
+        held = self._held(session.held_under)
         expected = session.hold_minor if session.live else 0
         if held != expected:
             raise Broken(f"{session.id} is {session.state.value} and holds {held}, not {expected}")
@@ -123,8 +124,8 @@ class MoneyRules:
     def _tariff(self, session: Session, quote: Quote) -> str:
         return self._books.fleet.tariffs[session.operator, TariffId(quote.tariff_id)][quote.version - 1]
 
-    def _held(self, session: SessionId) -> int:
-        return self._balance(accounts.hold_principal(session)) + self._balance(accounts.hold_bonus(session))
+    def _held(self, ref: str) -> int:
+        return self._balance(accounts.hold_principal(ref)) + self._balance(accounts.hold_bonus(ref))
 
     def _balance(self, account: str) -> int:
         return self._books.ledger.balance(self._operator, account, CURRENCY)

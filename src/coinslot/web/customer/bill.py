@@ -47,7 +47,7 @@ async def bill_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
         in_review=bill_text.in_review(notes),
         reported=bill_text.reported_at(notes) is not None,
         earned=await reading.points_of_session(pool, session.operator, session.id),
-        points=await reading.points_balance(pool, session.operator, session.customer),
+        points=await reading.points_balance(pool, session.operator, session.customer or ""),
         appliance_path=f"/m/{stickers.sign(page.services.keyring, own.place.code)}",
         help_phone=own.place.help_phone,
     )

@@ -58,6 +58,10 @@ def _line(page: Page, line: BillLine, blocks: dict[Register, int], currency: str
     match line.kind:
         case LineKind.START_FEE:
             return Line(page.say("Start fee"), amount)
+        case LineKind.PACKAGE:
+            return Line(page.say("What was bought"), amount)
+        case LineKind.UNUSED:
+            return Line(page.say("Not used of it"), amount)
         case LineKind.USE:
             return Line(_use(page, line, blocks, currency), amount)
         case LineKind.FREE:

@@ -7,6 +7,7 @@ import asyncpg
 from coinslot.audit import Connection, write_audit
 from coinslot.fields import MissingError, TakenError, clean_name
 from coinslot.fleet.models import Outlet
+from coinslot.fleet.offers import offers_changed
 from coinslot.fleet.rules import check_meter_spec, check_outlet
 from coinslot.rows import many, one
 from coinslot.wire.ids import ApplianceId, OperatorId, TariffId, TerminalId
@@ -62,6 +63,7 @@ async def add_outlet(
             target=outlet_target(terminal_id, outlet),
             detail=f"{appliance_id} {tariff_id or 'no tariff'}",
         )
+        await offers_changed(connection, operator_id)
     assert row is not None  # INSERT … RETURNING without ON CONFLICT has a row or has raised
     return one(row, Outlet)
 
@@ -101,6 +103,7 @@ async def set_tariff(
             target=outlet_target(terminal_id, outlet),
             detail=f"{before['tariff_id'] or 'no tariff'} -> {tariff_id}",
         )
+        await offers_changed(connection, operator_id)
 
 
 async def list_outlets(

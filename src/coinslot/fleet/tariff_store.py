@@ -5,6 +5,7 @@ from __future__ import annotations
 from coinslot.audit import Connection, write_audit
 from coinslot.fields import MissingError, TakenError, clean_name, search_key
 from coinslot.fleet.models import TariffVersion
+from coinslot.fleet.offers import offers_changed
 from coinslot.rows import many, one
 from coinslot.wire.ids import OperatorId, TariffId, new_id
 
@@ -64,6 +65,7 @@ async def add_tariff_version(
             target=tariff_id,
             detail=str(last.version + 1),
         )
+        await offers_changed(connection, operator_id)
         return await find_tariff(connection, operator_id, tariff_id)
 
 

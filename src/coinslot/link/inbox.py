@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias, assert_never
 
@@ -13,8 +13,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from coinslot.engines.connect import UNANSWERED
 from coinslot.link.outgoing import Outgoing
+from coinslot.link.wishes import Wish
 from coinslot.settlement.apply import Garbled, Word, apply_words
 from coinslot.settlement.batching import Batcher, Closed, Full
 from coinslot.settlement.ports import Books, Conflict
@@ -46,7 +46,8 @@ answered; one that does not shall not fill the server's memory, nor every batch.
 _TRIES = 4
 
 OnReadings: TypeAlias = Callable[[TerminalId, Readings], None]
-OnWish: TypeAlias = Callable[[TerminalId, CodeEntered | QrWanted], Awaitable[None]]
+OnWish: TypeAlias = Callable[[TerminalId, Wish], None]
+OnHello: TypeAlias = Callable[[TerminalId], None]
 
 
 class Inbox:
@@ -61,6 +62,7 @@ class Inbox:
         config: Config,
         on_readings: OnReadings,
         on_wish: OnWish,
+        on_hello: OnHello,
     ) -> None:
         self._client = client
         self._books = books
@@ -68,6 +70,7 @@ class Inbox:
         self._config = config
         self._on_readings = on_readings
         self._on_wish = on_wish
+        self._on_hello = on_hello
         self._batcher: Batcher[Word, None] = Batcher(
             self._apply, at_most=AT_MOST, key=lambda word: word.terminal, most_of_one=_MOST_WAITING
         )
@@ -76,7 +79,6 @@ class Inbox:
         """Messages from terminals, of any kind."""
         self.sizes = self._batcher.sizes
         """How many transactions applied each number of them."""
-        self._wishes: dict[TerminalId, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Join the queue group."""
@@ -92,8 +94,6 @@ class Inbox:
             except NatsError as error:
                 log.info("leaving without a word to the broker: %s", error)
         await self._batcher.close()
-        for task in list(self._wishes.values()):
-            task.cancel()
 
     async def _on_message(self, message: Msg) -> None:
         self.received += 1
@@ -115,26 +115,12 @@ class Inbox:
                 self._queue(Word(terminal, read(terminal, said)))
             case Readings():
                 self._on_readings(terminal, said)
-            case CodeEntered() | QrWanted():
-                self._wish(terminal, said)
-            case Alive() | QrCancelled():
+            case CodeEntered() | QrWanted() | QrCancelled():
+                self._on_wish(terminal, said)
+            case Alive():
                 pass
             case _:
                 assert_never(said)
-
-    def _wish(self, terminal: TerminalId, wish: CodeEntered | QrWanted) -> None:
-        """One at a time for each terminal: whoever presses faster than that presses again."""
-        if terminal in self._wishes:
-            return
-        task = asyncio.create_task(self._grant(terminal, wish))
-        self._wishes[terminal] = task
-        task.add_done_callback(lambda _: self._wishes.pop(terminal, None))
-
-    async def _grant(self, terminal: TerminalId, wish: CodeEntered | QrWanted) -> None:
-        try:
-            await self._on_wish(terminal, wish)
-        except UNANSWERED as error:
-            log.warning("terminal %s: a wish was not answered: %s", terminal, error)
 
     def _queue(self, word: Word) -> None:
         with suppress(Closed, Full):  # not acknowledged, so the terminal says it again to whoever serves then
@@ -150,6 +136,9 @@ class Inbox:
                     raise
                 log.info("trying %d messages again: %s", len(words), error)
         await self._outgoing.send_all(batches)
+        for word in words:
+            if isinstance(word.said, Hello):
+                self._on_hello(word.terminal)  # after its welcome
         return [None] * len(words)
 
 

@@ -13,20 +13,23 @@ from nats.errors import Error as NatsError
 
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import UNANSWERED
+from coinslot.fleet.offers import MENU_CHANGED
 from coinslot.fleet.provisioning import SECRET_CHANGED, authenticate
 from coinslot.link.auth import AuthCallout
 from coinslot.link.clients import connect
 from coinslot.link.ending import end
 from coinslot.link.inbox import Inbox
 from coinslot.link.kick import kick
+from coinslot.link.menus import Menus
 from coinslot.link.outgoing import Outgoing
 from coinslot.link.presence import mark_absent
+from coinslot.link.selling import Orders
 from coinslot.link.telemetry import Telemetry
 from coinslot.link.tokens import Issuer
-from coinslot.settlement.changes import Send
+from coinslot.link.wishes import Wishes
 from coinslot.settlement.store import PostgresBooks
 from coinslot.wire.ids import TerminalId
-from coinslot.wire.messages import CodeEntered, Config, QrWanted, Show
+from coinslot.wire.messages import Config
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -35,7 +38,6 @@ log = logging.getLogger(__name__)
 
 _FLUSH_S = 5.0
 _AGAIN_S = 1.0
-_LINK = "SELECT link FROM terminal_link WHERE terminal_id = $1"
 _STALE = """
     SELECT t.terminal_id FROM terminal t JOIN terminal_link l USING (operator_id, terminal_id)
     WHERE l.online AND GREATEST(t.revoked_at, t.rotated_at) > l.link_began_at
@@ -44,12 +46,15 @@ _STALE = """
 
 
 class LinkServer:
-    """Serves terminals from `start` to `stop`."""
+    """Serves terminals from `start` to `stop`. `orders` sells on appliances; without it nothing is sold there."""
 
-    def __init__(self, pool: Pool, access: BrokerAccess, config: Config | None = None) -> None:
+    def __init__(
+        self, pool: Pool, access: BrokerAccess, config: Config | None = None, orders: Orders | None = None
+    ) -> None:
         self._pool = pool
         self._access = access
         self._config = config or Config()
+        self._orders = orders
         self.tasks: list[asyncio.Task[None]] = []
         """What runs until `stop`: one that ends before has failed, and its owner must not go on without it."""
         self._telemetry = Telemetry(pool)
@@ -70,13 +75,16 @@ class LinkServer:
             on_return=self._broker_is_back,
         )
         outgoing = Outgoing(self._client)
+        self._menus = Menus(self._pool, outgoing, self._orders)
+        self._wishes = Wishes(self._pool, outgoing, self._orders, refused=self._menus.tell)
         self.inbox = Inbox(
             self._client,
             PostgresBooks(self._pool),
             outgoing,
             config=self._config,
             on_readings=self._telemetry.take,
-            on_wish=self._refuse_wish,
+            on_wish=self._wishes.take,
+            on_hello=self._menus.tell,
         )
         await self.inbox.start()
         await self._client.flush()
@@ -84,7 +92,8 @@ class LinkServer:
         self._returned.set()
         self.tasks = [
             asyncio.create_task(self._telemetry.run(), name="telemetry"),
-            asyncio.create_task(self._listen(), name="changed secrets"),
+            asyncio.create_task(self._menus.run(), name="menus"),
+            asyncio.create_task(self._listen(), name="changes"),
             asyncio.create_task(self._kick_all(), name="kicks"),
             asyncio.create_task(self._watch_presence(), name="presence"),
         ]
@@ -93,6 +102,7 @@ class LinkServer:
         """Take nothing new, finish what was taken, write what is kept, leave."""
         await end(self.tasks)
         await self.inbox.stop()
+        await self._wishes.close()
         try:
             await asyncio.wait_for(self._telemetry.flush(), _FLUSH_S)
         except UNANSWERED as error:
@@ -125,26 +135,22 @@ class LinkServer:
                 if absent:
                     log.info("%d terminals are not connected any more", absent)
 
-    async def _refuse_wish(self, terminal: TerminalId, wish: CodeEntered | QrWanted) -> None:
-        """Neither codes nor payments on the appliance are sold yet: say so rather than nothing."""
-        async with self._pool.acquire() as connection:
-            link = await connection.fetchval(_LINK, terminal)
-        if link:
-            message = Show(link=link, outlet=wish.outlet, lines=["not available", "use the QR code"])
-            await Outgoing(self._client).send(Send(terminal, message))
-
     async def _listen(self) -> None:
-        """Hear of secrets that were changed, on a connection of its own."""
+        """Hear of secrets that were changed, and of what is sold, on a connection of its own."""
 
-        def heard(_connection: object, _pid: int, _channel: str, terminal: object) -> None:
-            self._kicks.put_nowait(TerminalId(str(terminal)))
+        def heard(_connection: object, _pid: int, channel: str, what: object) -> None:
+            if channel == SECRET_CHANGED:
+                self._kicks.put_nowait(TerminalId(str(what)))
+            else:
+                self._menus.tell_all_of(str(what))
 
         while True:
             try:
                 async with self._pool.acquire() as connection:
                     over = asyncio.Event()
                     connection.add_termination_listener(lambda _, over=over: over.set())
-                    await connection.add_listener(SECRET_CHANGED, heard)
+                    for channel in (SECRET_CHANGED, MENU_CHANGED):
+                        await connection.add_listener(channel, heard)
                     try:
                         # What was said while nobody listened is not said again.
                         for row in await connection.fetch(_STALE):
@@ -152,9 +158,10 @@ class LinkServer:
                         await over.wait()
                     finally:
                         if not connection.is_closed():
-                            await connection.remove_listener(SECRET_CHANGED, heard)
+                            for channel in (SECRET_CHANGED, MENU_CHANGED):
+                                await connection.remove_listener(channel, heard)
             except UNANSWERED as error:
-                log.warning("not listening for changed secrets, trying again: %s", error)
+                log.warning("not listening for changes, trying again: %s", error)
                 await asyncio.sleep(_AGAIN_S)
 
     async def _kick_all(self) -> None:

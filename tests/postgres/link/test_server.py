@@ -33,7 +33,7 @@ async def plant(pool: Pool, broker: BrokerAccess, tmp_path: Path) -> AsyncIterat
         yield plant
 
 
-@pytest.mark.parametrize("name", ["telemetry", "changed secrets", "kicks", "presence"])
+@pytest.mark.parametrize("name", ["telemetry", "changes", "menus", "kicks", "presence"])
 async def test_a_part_of_the_link_that_ends_is_the_stack_s_end(
     database_url: str, broker: BrokerAccess, name: str
 ) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 
 from coinslot.audit import write_audit
 from coinslot.fields import FieldError, MissingError, TakenError, clean_name
+from coinslot.fleet.offers import offers_changed
 from coinslot.payments.model import Merchant
 from coinslot.rows import many, one
 from coinslot.settlement.payments.rows import MERCHANT_COLUMNS, Access
@@ -59,6 +60,7 @@ async def add_merchant(
         await write_audit(
             connection, operator, by=by, action="merchant.add", target=merchant.merchant_id, detail=provider
         )
+        await offers_changed(connection, operator)
     return merchant
 
 
@@ -72,6 +74,7 @@ async def switch_merchant(
             raise MissingError("merchant", merchant_id)
         action = "merchant.open" if active else "merchant.shut"
         await write_audit(connection, operator, by=by, action=action, target=merchant_id)
+        await offers_changed(connection, operator)
     return one(row, Merchant)
 
 

@@ -95,8 +95,8 @@ async def test_programs_list_and_pay_orders(
 
 
 async def test_failures_are_switched_by_page_and_by_program(world: World, phone: httpx.AsyncClient) -> None:
-    page = (await phone.post("/", data={"act": "on", "failure": "rate_limit", "on": "create"})).text
-    assert "rate_limit on create" in page
+    page = (await phone.post("/failures", data={"act": "on", "failure": "rate_limit", "on": "create"})).text
+    assert "rate_limit · create" in page
     asked = {"failure": "wrong_amount", "on": "notify_payment", "times": 2, "value": "1"}
     assert (await phone.post("/sandbox/switches", json=asked)).json() == asked
     assert len((await phone.get("/sandbox/switches")).json()) == 2

@@ -46,6 +46,11 @@ class SandboxClock:
         self._wake = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
 
+    @property
+    def speed(self) -> float:
+        """How many of its seconds pass in one."""
+        return self._speed
+
     def now(self) -> datetime:
         """The sandbox's moment, in UTC."""
         passed_s = (time.monotonic() - self._since) * self._speed

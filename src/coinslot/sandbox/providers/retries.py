@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 from msgspec import Struct
+from msgspec.structs import replace
 
 from coinslot.sandbox.providers.clock import SandboxClock
 
@@ -35,6 +36,8 @@ class Try(Struct, frozen=True, kw_only=True):
     status: int | None
     """None: no answer in time, or nobody there."""
     taken: bool
+    again_at: datetime | None = None
+    """When it is sent again; None: never, or by nobody's schedule."""
 
 
 class Retries:
@@ -91,8 +94,10 @@ class Retries:
         made = await self.once(parcel)
         if made.taken or earlier >= len(self._gaps_s):
             return
+        gap_s = self._gaps_s[earlier]
+        self.tries[-1] = replace(made, again_at=made.at + timedelta(seconds=gap_s))
 
         async def again() -> None:
             await self._deliver(parcel, earlier + 1)
 
-        self._clock.after(self._gaps_s[earlier], again)
+        self._clock.after(gap_s, again)

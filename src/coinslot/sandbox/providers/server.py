@@ -1,4 +1,4 @@
-"""The sandbox's one server: providers, the payer's phone, and its own controls, on loopback."""
+"""The sandbox's one server: providers, the payer's phone, and its own controls; on loopback, and elsewhere if asked."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication
     from uvicorn.server import ServerState
 
+LOOPBACK: Final = "127.0.0.1"
+_BACKLOG: Final = 256
 _GRACE_S: Final = 1
 
 
@@ -38,24 +40,36 @@ class ProviderSandbox(Protocol):
     def routes(self) -> tuple[Route, ...]:
         """What it answers."""
 
-    def attach(self, url: str) -> None:
-        """Where payers' phones find the server is known now: codes and links hold it."""
+    def change_key(self) -> dict[str, str]:
+        """Sign with a new key from now on; its public half as the merchant's settings want it, by setting."""
+
+    def attach(self, url: str, wire_url: str) -> None:
+        """The server's addresses are known now: payers' phones find it at `url`, which codes and links for them hold;
+        merchants' programs at `wire_url`."""
 
 
 class SandboxServer:
     """`async with SandboxServer(...) as server:` serves until the block ends.
 
     Its parts are made first (`clock`, `switches`), handed to the providers, and those are added before the start.
-    `port` 0 is any free one; `public_url` is where payers' phones reach it, if not on loopback.
+    `port` 0 is any free one. It listens on loopback, where the merchant's adapters take plain HTTP, and at `host` too
+    if that is elsewhere; `public_url` is where payers' phones reach it then.
     """
 
     def __init__(
-        self, *, clock: SandboxClock, switches: Switches, port: int = 0, public_url: str = ""
+        self,
+        *,
+        clock: SandboxClock,
+        switches: Switches,
+        host: str = LOOPBACK,
+        port: int = 0,
+        public_url: str = "",
     ) -> None:
         self.clock = clock
         self.switches = switches
         self.url = ""
-        """Known once started."""
+        """On loopback; known once started."""
+        self._host = host
         self._port = port
         self._public_url = public_url.rstrip("/")
         self._application = Application()
@@ -69,14 +83,14 @@ class SandboxServer:
         """One more provider; paths of earlier ones come first."""
         self._providers.append(provider)
         self._phone.add(provider.till)
-        self._controls.add(provider.name, provider.retries)
+        self._controls.add(provider.name, provider.retries, provider.change_key)
         self._application.add(provider.routes())
 
     async def __aenter__(self) -> Self:
-        listener = socket.create_server(("127.0.0.1", self._port), backlog=256)
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listeners = _listeners(self._host, self._port)
+        self.url = f"http://{LOOPBACK}:{listeners[0].getsockname()[1]}"
         for provider in self._providers:
-            provider.attach(self._public_url or self.url)
+            provider.attach(self._public_url or self.url, self.url)
         config = uvicorn.Config(
             # uvicorn spells the same protocol with types of its own.
             cast("ASGIApplication", self._application),
@@ -92,7 +106,7 @@ class SandboxServer:
         )
         self._server = _Quiet(config)
         self._tasks = [
-            asyncio.create_task(self._server.serve([listener]), name="sandbox"),
+            asyncio.create_task(self._server.serve(listeners), name="sandbox"),
             asyncio.create_task(self.clock.run(), name="sandbox clock"),
         ]
         started = asyncio.create_task(self._server.taking.wait())
@@ -118,6 +132,22 @@ class SandboxServer:
     async def serve(self) -> None:
         """Until cancelled; for a process of its own, after the block was entered."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _listeners(host: str, port: int) -> list[socket.socket]:
+    """Loopback first, and one more if `host` is not part of that. OSError when an address cannot be had."""
+    if host == "0.0.0.0":
+        return [socket.create_server((host, port), backlog=_BACKLOG)]
+    first = socket.create_server((LOOPBACK, port), backlog=_BACKLOG)
+    if host in (LOOPBACK, "localhost"):
+        return [first]
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        second = socket.create_server((host, first.getsockname()[1]), family=family, backlog=_BACKLOG)
+    except OSError:
+        first.close()
+        raise
+    return [first, second]
 
 
 class _SaysNothing(HttpToolsProtocol):

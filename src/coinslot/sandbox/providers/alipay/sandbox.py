@@ -15,9 +15,11 @@ from coinslot.sandbox.providers.alipay.refused import Refused, failed
 from coinslot.sandbox.providers.alipay.told import yuan
 from coinslot.sandbox.providers.clock import SandboxClock
 from coinslot.sandbox.providers.http import Reply, Request, Route, html_reply, json_reply, redirect
-from coinslot.sandbox.providers.phone import Act, Shown, page
+from coinslot.sandbox.providers.pages import page
+from coinslot.sandbox.providers.phone import Act, Shown, unknown_code
 from coinslot.sandbox.providers.retries import Retries
 from coinslot.sandbox.providers.switches import Failure, Switches
+from coinslot.sandbox.providers.words import words_for
 
 
 class AlipaySandbox:
@@ -58,10 +60,15 @@ class AlipaySandbox:
             Route("POST", "/sandbox/alipay/{code}/scan", self._scan_for_programs),
         )
 
-    def attach(self, url: str) -> None:
-        """The server's address."""
+    def attach(self, url: str, wire_url: str) -> None:
+        """See `server.ProviderSandbox`."""
         self._calls.url = url
-        self._bills.url = url
+        self._bills.url = wire_url
+
+    def change_key(self) -> dict[str, str]:
+        """See `server.ProviderSandbox`."""
+        self.account.change_key()
+        return {"public_key": self.account.public_pem()}
 
     def wire_now(self) -> datetime:
         """What signatures are dated with and judged by."""
@@ -98,11 +105,13 @@ class AlipaySandbox:
         """What a camera opens."""
         order = self.book.by_code(request.matched["code"])
         if order is None:
-            return html_reply(page("Unknown code", "<p>This code belongs to no order.</p>"), 404)
+            return unknown_code(words_for(request))
         try:
             self.scan(order)
         except Refused:
-            return html_reply(page("Code no longer valid", "<p>Ask for a new one.</p>"), 410)
+            words = words_for(request)
+            body = f"<section><p>{words('Ask for a new one.')}</p></section>"
+            return html_reply(page("Code no longer valid", body, words=words), 410)
         return redirect(f"/pay/{order.code}")
 
     async def _scan_for_programs(self, request: Request) -> Reply:

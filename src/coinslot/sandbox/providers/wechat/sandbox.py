@@ -63,9 +63,14 @@ class WechatSandbox:
             *self.openids.routes(),
         )
 
-    def attach(self, url: str) -> None:
-        """The server's address."""
+    def attach(self, url: str, wire_url: str) -> None:
+        """See `server.ProviderSandbox`; links to files are made as they are asked for."""
         self._payments.url = url
+
+    def change_key(self) -> dict[str, str]:
+        """See `server.ProviderSandbox`: the earlier key is still known to whoever asks with it."""
+        key = self.account.change_key()
+        return {"id": key.id, "public_keys": key.pem()}
 
     def wire_now(self) -> datetime:
         """What signatures are dated with and judged by."""

@@ -1,6 +1,8 @@
 """Recorded showers, and what they cost worked out by hand: apart from the product's code, on purpose.
 
 Showers: WEUSEDTO-Data (Di Mauro, Venticinque, Santonastaso, Di Nardo), CC BY 4.0.
+Cycles contain information from the tracebase data set (Reinhardt et al., SustainIT 2012), which is made available at
+http://www.tracebase.org under the Open Database License (ODbL).
 """
 
 from __future__ import annotations
@@ -33,13 +35,47 @@ class Shower:
 
 def recorded_showers() -> Path:
     """The file with 145 real showers; skips the test where it is not."""
+    return _recorded("weusedto/shower_flow_1s.csv")
+
+
+def recorded_cycles() -> Path:
+    """The file with 81 real cycles of washers and dryers; skips the test where it is not."""
+    return _recorded("tracebase/cycles_power_10s.csv")
+
+
+def _recorded(name: str) -> Path:
     beside = Path(__file__).parents[3] / "shared" / "data"
-    file = Path(os.environ.get("COINSLOT_DATA", beside)) / "weusedto" / "shower_flow_1s.csv"
+    file = Path(os.environ.get("COINSLOT_DATA", beside)) / name
     if not file.is_file():
-        pytest.skip(
-            f"the recorded showers are not here ({file}); COINSLOT_DATA names the folder of real data"
-        )
+        pytest.skip(f"that recording is not here ({file}); COINSLOT_DATA names the folder of real data")
     return file
+
+
+@dataclass(frozen=True)
+class PowerCycle:
+    """One recorded cycle."""
+
+    joules: int
+    seconds: int
+
+
+def cycles_in(file: Path) -> dict[str, PowerCycle]:
+    """The file read with nothing but the csv module: ten seconds at a tenth of a watt are a joule."""
+    steps: dict[str, dict[int, int]] = {}
+    with file.open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            joules = Fraction(row["mean_w"]) * 10
+            assert joules.denominator == 1
+            if joules:
+                steps.setdefault(row["cycle_id"], {})[int(row["t_s"])] = int(joules)
+    return {
+        cycle: PowerCycle(sum(drawn.values()), max(drawn) + 10 - min(drawn)) for cycle, drawn in steps.items()
+    }
+
+
+def dryer_fen_by_hand(wh: int) -> int:
+    """A hotel's dryer by use: 1 yuan to begin with, 2 yuan a kilowatt-hour, half a fen up."""
+    return 100 + (wh * 200 + 500) // 1000 if wh else 0
 
 
 def showers_in(file: Path) -> dict[str, Shower]:

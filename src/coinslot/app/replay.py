@@ -1,4 +1,4 @@
-"""`coinslot replay`: recorded flow through real agents, broker, server and ledger."""
+"""`coinslot replay`: recorded flow or power through real agents, broker, server and ledger."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ Example:
   coinslot replay shower_flow_1s.csv --tariff shower-litre
   coinslot replay shower_flow_1s.csv --tariff dispenser-litre --json result.json
   coinslot replay taps.csv --kind faucet --tariff my-tariff.json --speed 60 --terminals 4
+  coinslot replay cycles_power_10s.csv --tariff hotel-dryer
 
-TRACE.csv has the columns event_id,t_s,ml: which use, second of it, millilitres in that second; a second that
-is absent had no flow. Each use is one session of one new customer, ended by the stop key where the recording
-ends, unless a limit of the tariff or the hold ended it before.
+TRACE.csv has either the columns event_id,t_s,ml: which use, second of it, millilitres in that second; a second
+that is absent had no flow. Or it has cycle_id,t_s,mean_w: which cycle of an appliance with a plug, second of it,
+mean watts in the 10 s from then on; what is absent drew nothing. Each use is one session of one new customer,
+ended by the stop key where the recording ends, unless a limit of the tariff or the hold ended it before.
 
 The exit code is 1 when a use was not settled or the books do not fit.
 """
@@ -53,16 +55,13 @@ The exit code is 1 when a use was not settled or the books do not fit.
 @click.option(
     "--kind",
     type=click.Choice([kind.value for kind in Kind]),
-    default=Kind.SHOWER.value,
-    show_default=True,
-    help="What the recording was taken at.",
+    help="What the recording was taken at.  [default: shower for flow, socket for power]",
 )
 @click.option(
     "--tariff",
-    default="shower-litre",
-    show_default=True,
     metavar="NAME|FILE",
-    help="A tariff by name (shower-litre, shower-30s, dispenser-litre, …) or a tariff's JSON file.",
+    help="A tariff by name (shower-litre, shower-30s, dispenser-litre, hotel-dryer, …) or a tariff's JSON file.  "
+    "[default: shower-litre for flow, hotel-dryer for power]",
 )
 @click.option("--speed", default="max", show_default=True, metavar="N|max", help="How many times real time.")
 @click.option(
@@ -85,16 +84,22 @@ The exit code is 1 when a use was not settled or the books do not fit.
     "replay's own is made there, with invented money.",
 )
 def command(
-    trace: Path, kind: str, tariff: str, speed: str, terminals: int | None, out: Path | None, server: bool
+    trace: Path,
+    kind: str | None,
+    tariff: str | None,
+    speed: str,
+    terminals: int | None,
+    out: Path | None,
+    server: bool,
 ) -> None:
-    """Replay a recorded appliance: recorded flow through real agents, broker, server and ledger.
+    """Replay a recorded appliance: its flow or power through real agents, broker, server and ledger.
 
     Unless --server is given it runs a PostgreSQL, a NATS and a server of its own in a temporary folder, and
     ends them afterwards; nothing of an installation is touched.
     """
     plan = make_plan(
         trace,
-        kind=Kind(kind),
+        kind=None if kind is None else Kind(kind),
         tariff=tariff,
         speed=parse_speed(speed),
         terminals=terminals,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
 
 from coinslot.app.errors import Problem
+from coinslot.app.hotel_tariffs import HOTEL
 from coinslot.money import parse_amount
 from coinslot.sandbox.replay.appliance import Kind
-from coinslot.sandbox.replay.traces import Trace, TraceError, read_traces
+from coinslot.sandbox.replay.cycles import Cycle
+from coinslot.sandbox.replay.files import TraceError
+from coinslot.sandbox.replay.recordings import Recording, read_recordings
 from coinslot.tariffs import Tariff, TariffError, parse_tariff
 from coinslot.tariffs.named import NAMED
 from coinslot.wire.registers import Register
@@ -18,7 +22,12 @@ from coinslot.wire.registers import Register
 MAX_SPEED = "max"
 AT_MAX_SPEED = 8
 """Terminals at full speed: enough to keep database and broker busy while others wait for an answer."""
-METERED = (Register.ML, Register.S)
+BY_FORM: Mapping[Kind, str] = {
+    Kind.SHOWER: "shower-litre",
+    Kind.FAUCET: "shower-litre",
+    Kind.SOCKET: "hotel-dryer",
+}
+"""The tariff of who names none."""
 
 
 class Where(StrEnum):
@@ -34,7 +43,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """One replay."""
 
     source: Path
-    traces: tuple[Trace, ...]
+    traces: tuple[Recording, ...]
     kind: Kind
     tariff_name: str
     tariff: Tariff
@@ -57,29 +66,44 @@ class Plan(Struct, frozen=True, kw_only=True):
 def make_plan(
     source: Path,
     *,
-    kind: Kind,
-    tariff: str,
+    kind: Kind | None = None,
+    tariff: str | None = None,
     speed: float | None,
     terminals: int | None,
     where: Where = Where.OWN,
 ) -> Plan:
-    """Problem names what is wrong with recording or tariff."""
+    """Problem names what is wrong with recording or tariff. `kind` and `tariff` have defaults that fit the recording."""
     try:
-        traces = read_traces(source)
+        traces = read_recordings(source)
     except TraceError as error:
         raise Problem(f"{error.where}: {error.reason}", error.remedy) from error
-    name, price = find_tariff(tariff)
+    chosen = kind_of(traces, kind)
+    name, price = find_tariff(tariff or BY_FORM[chosen], chosen)
     wanted = terminals or (AT_MAX_SPEED if speed is None else 1)
     return Plan(
         source=source,
         traces=tuple(traces),
-        kind=kind,
+        kind=chosen,
         tariff_name=name,
         tariff=price,
         speed=speed,
         terminals=min(wanted, len(traces)),
         where=where,
     )
+
+
+def kind_of(traces: Sequence[Recording], asked: Kind | None) -> Kind:
+    """What the recording was taken at, by what it holds. Problem when something else was asked for."""
+    of_power = isinstance(traces[0], Cycle)
+    if asked is None:
+        return Kind.SOCKET if of_power else Kind.SHOWER
+    if of_power is not (asked is Kind.SOCKET):
+        holds, fits = ("power", "socket") if of_power else ("flow", "shower or faucet")
+        raise Problem(
+            f"--kind {asked.value} does not fit: the recording is one of {holds}",
+            f"Leave --kind out, or say {fits}.",
+        )
+    return asked
 
 
 def parse_speed(text: str) -> float | None:
@@ -95,14 +119,15 @@ def parse_speed(text: str) -> float | None:
     return speed
 
 
-def find_tariff(text: str) -> tuple[str, Tariff]:
+def find_tariff(text: str, kind: Kind = Kind.SHOWER) -> tuple[str, Tariff]:
     """A tariff by its name, or from a file, and what to call it. Problem when there is none or it is wrong."""
-    if text in NAMED:
-        _check_metered(text, NAMED[text])
-        return text, NAMED[text]
+    named = {**NAMED, **HOTEL}
+    if text in named:
+        _check_metered(text, named[text], kind)
+        return text, named[text]
     path = Path(text)
     if not path.is_file():
-        names = ", ".join(NAMED)
+        names = ", ".join(named)
         raise Problem(
             f"there is no tariff {text!r}, neither by name nor as a file", f"Name a file, or one of: {names}."
         )
@@ -112,14 +137,17 @@ def find_tariff(text: str) -> tuple[str, Tariff]:
         raise Problem(f"{path} cannot be read: {error.strerror or error}", "Make it readable.") from error
     except TariffError as error:
         raise Problem(f"{path}: {error}", "Correct the tariff.") from error
-    _check_metered(str(path), tariff)
+    _check_metered(str(path), tariff, kind)
     return path.stem, tariff
 
 
-def _check_metered(name: str, tariff: Tariff) -> None:
+def _check_metered(name: str, tariff: Tariff, kind: Kind) -> None:
+    metered = {kind.register: "watt-hours" if kind is Kind.SOCKET else "millilitres", Register.S: "seconds"}
     for rate in tariff.rates:
-        if rate.register not in METERED:
+        if rate.register not in metered:
+            what = "power" if kind is Kind.SOCKET else "flow"
+            ways = " or ".join(f"{words} (`{register.value}`)" for register, words in metered.items())
             raise Problem(
-                f"{name} prices `{rate.register.value}`, which a recording of flow does not hold",
-                "Choose a tariff by millilitres (`ml`) or seconds (`s`).",
+                f"{name} prices `{rate.register.value}`, which a recording of {what} does not hold",
+                f"Choose a tariff by {ways}.",
             )

@@ -16,11 +16,15 @@ class Played(Struct, frozen=True, kw_only=True):
     """One use. Amounts in minor units; None where the session did not get so far."""
 
     event_id: str
-    recorded_ml: int
+    recorded_ml: int = 0
+    recorded_mwh: int = 0
+    """Of a recording of power, in thousandths of a watt-hour, the rest of one left out."""
     recorded_s: int
-    """From the first to the last second with flow, both included."""
+    """From the first to the last second with flow or power, both included."""
     register_ml: int | None = None
     """The session's use by the terminal's register, as it was charged."""
+    register_wh: int | None = None
+    """The same of a recording of power."""
     register_s: int | None = None
     charge_minor: int | None = None
     held_minor: int | None = None
@@ -53,8 +57,10 @@ class Totals(Struct, frozen=True, kw_only=True):
     failed: int
     cut_by_hold: int
     recorded_ml: int
+    recorded_mwh: int
     recorded_s: int
     register_ml: int
+    register_wh: int
     charge_minor: int
     held_minor: int
     captured_minor: int
@@ -123,8 +129,10 @@ def add_up(events: Sequence[Played]) -> Totals:
         failed=len(events) - len(settled),
         cut_by_hold=sum(event.cut_by_hold for event in events),
         recorded_ml=sum(event.recorded_ml for event in events),
+        recorded_mwh=sum(event.recorded_mwh for event in events),
         recorded_s=sum(event.recorded_s for event in events),
         register_ml=sum(event.register_ml or 0 for event in events),
+        register_wh=sum(event.register_wh or 0 for event in events),
         charge_minor=sum(event.charge_minor or 0 for event in events),
         held_minor=sum(event.held_minor or 0 for event in events),
         captured_minor=sum(event.captured_minor or 0 for event in events),

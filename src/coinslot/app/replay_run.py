@@ -27,6 +27,7 @@ from coinslot.fleet.tariff_store import add_tariff
 from coinslot.ledger.errors import LedgerError
 from coinslot.sandbox.replay.appliance import OUTLET, Kind
 from coinslot.sandbox.replay.player import PATIENCE_S, Player, Stalled
+from coinslot.sandbox.replay.recordings import Recording
 from coinslot.sandbox.replay.traces import Trace
 from coinslot.sessions.model import Session
 from coinslot.settlement.ports import Conflict
@@ -45,7 +46,11 @@ NOT_PLAYED = "not played"
 FAILURES = 2
 """In a row, and a terminal takes no more uses: what keeps it from one keeps it from the next."""
 _LOOK_S = 0.05
-_KINDS = {Kind.SHOWER: ApplianceKind.SHOWER, Kind.FAUCET: ApplianceKind.DISPENSER}
+_KINDS = {
+    Kind.SHOWER: ApplianceKind.SHOWER,
+    Kind.FAUCET: ApplianceKind.DISPENSER,
+    Kind.SOCKET: ApplianceKind.DRYER,
+}
 
 _DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -59,7 +64,7 @@ class Work(Struct, frozen=True):
     """One use still to be played, and by whom; `number` is its place in the recording."""
 
     number: int
-    trace: Trace
+    trace: Recording
     customer: CustomerId
 
 
@@ -202,7 +207,7 @@ class Replay:
                 log.info("a start is tried again: %s", error or type(error).__name__)
             await asyncio.sleep(_LOOK_S)
 
-    async def _draw(self, player: Player, session: Session, trace: Trace) -> str | None:
+    async def _draw(self, player: Player, session: Session, trace: Recording) -> str | None:
         if not await player.opened(session.command):
             return "the terminal declined"
         try:
@@ -240,10 +245,11 @@ class Replay:
         return await check_books(self._stack.pool, own, currency, captured_minor)
 
 
-def _blank(trace: Trace, state: str, problem: str | None) -> Played:
+def _blank(trace: Recording, state: str, problem: str | None) -> Played:
     return Played(
         event_id=trace.event_id,
-        recorded_ml=trace.ml,
+        recorded_ml=trace.ml if isinstance(trace, Trace) else 0,
+        recorded_mwh=0 if isinstance(trace, Trace) else trace.mwh,
         recorded_s=trace.duration_s,
         state=state,
         problem=problem,
@@ -265,7 +271,8 @@ def _filled(played: Played, session: Session, plan: Plan, problem: str | None) -
     over = session.settled_at is not None
     return msgspec.structs.replace(
         played,
-        register_ml=used.get(Register.ML, 0) if over else None,
+        register_ml=used.get(Register.ML, 0) if over and plan.kind is not Kind.SOCKET else None,
+        register_wh=used.get(Register.WH, 0) if over and plan.kind is Kind.SOCKET else None,
         register_s=used.get(Register.S, 0) if over else None,
         charge_minor=session.charge_minor,
         held_minor=session.hold_minor,
@@ -282,4 +289,5 @@ def _filled(played: Played, session: Session, plan: Plan, problem: str | None) -
 def _cut(session: Session, used: dict[Register, int], plan: Plan) -> Iterator[bool]:
     limits = msgspec.json.decode(session.limits, type=Limits)
     yield used.get(Register.ML, 0) >= limits.ml < plan.tariff.max_ml
+    yield used.get(Register.WH, 0) >= limits.wh < plan.tariff.max_wh
     yield used.get(Register.S, 0) >= limits.s < plan.tariff.max_s

@@ -34,19 +34,19 @@ class Watch:
             TextColumn("Playing"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[litres]:.1f} L"),
+            TextColumn("{task.fields[used]}"),
             TimeElapsedColumn(),
         )
-        litres = 0.0
+        ml = wh = 0
         with Progress(
             *columns, console=self.console, transient=True, disable=not self.console.is_terminal
         ) as bar:
-            task = bar.add_task("", total=len(plan.traces), litres=litres)
+            task = bar.add_task("", total=len(plan.traces), used="")
 
             def played(one: Played) -> None:
-                nonlocal litres
-                litres += (one.register_ml or 0) / 1000
-                bar.update(task, advance=1, litres=litres)
+                nonlocal ml, wh
+                ml, wh = ml + (one.register_ml or 0), wh + (one.register_wh or 0)
+                bar.update(task, advance=1, used=f"{wh / 1000:.2f} kWh" if wh else f"{ml / 1000:.1f} L")
                 if not one.settled:
                     self.say(f"use {one.event_id}: {one.state}: {one.problem}")
 
@@ -71,8 +71,10 @@ def _show_totals(report: Report, console: Console) -> None:
     table.add_column(justify="right")
     table.add_row("Settled", f"{totals.settled} of {totals.events}")
     table.add_row("Cut by the hold", str(totals.cut_by_hold))
-    table.add_row("Recorded", f"{_litres(totals.recorded_ml)} in {_span(totals.recorded_s)}")
-    table.add_row("Metered", _litres(totals.register_ml))
+    recorded = _wh(totals.recorded_mwh) if totals.recorded_mwh else _litres(totals.recorded_ml)
+    metered = _wh(totals.register_wh * 1000) if totals.recorded_mwh else _litres(totals.register_ml)
+    table.add_row("Recorded", f"{recorded} in {_span(totals.recorded_s)}")
+    table.add_row("Metered", metered)
     table.add_row("Held", _money(totals.held_minor, report.currency))
     table.add_row("Charged", _money(totals.charge_minor, report.currency))
     table.add_row("Captured", _money(totals.captured_minor, report.currency))
@@ -97,12 +99,12 @@ def _show_ends(report: Report, console: Console) -> None:
 
 def _show_slowest(report: Report, console: Console) -> None:
     table = Table("Slowest use", title_style="bold")
-    for column in ("Real time", "Recorded", "Litres", "Charged"):
+    for column in ("Real time", "Recorded", "Used", "Charged"):
         table.add_column(column, justify="right")
     for event in report.slowest:
         charge = "" if event.charge_minor is None else _money(event.charge_minor, report.currency)
-        litres = _litres(event.register_ml or 0)
-        table.add_row(event.event_id, f"{event.took_ms} ms", _span(event.recorded_s), litres, charge)
+        used = _litres(event.register_ml or 0) if event.register_wh is None else _wh(event.register_wh * 1000)
+        table.add_row(event.event_id, f"{event.took_ms} ms", _span(event.recorded_s), used, charge)
     console.print(table)
 
 
@@ -144,6 +146,10 @@ def _money(amount_minor: int, currency: str) -> str:
 
 def _litres(ml: int) -> str:
     return f"{ml / 1000:,.3f} L"
+
+
+def _wh(mwh: int) -> str:
+    return f"{mwh // 1000:,}.{mwh % 1000:03} Wh"
 
 
 def _span(seconds: int) -> str:

@@ -57,7 +57,7 @@ def test_a_tariff_by_name_or_from_a_file(tmp_path: Path) -> None:
     ("body", "complaint"),
     [
         ("{", "evening.json"),
-        ('{"currency": "CNY"}', "hold"),
+        ('{"currency": "CNY"}', "rates"),
         ('{"currency": "CNY", "hold": "1.00", "rates": [{"register": "wh", "price": "1"}]}', "prices `wh`"),
     ],
 )
@@ -112,3 +112,42 @@ def test_totals_count_what_came_and_what_did_not() -> None:
 )
 def test_the_figures_worked_out_by_hand(tariff: str, ml: int, seconds: int, fen: int) -> None:
     assert fen_by_hand(tariff, Shower("x", ml, 3, 3 + seconds - 1)) == fen
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "tariff", "complaint"),
+    [
+        (
+            "cycle_id,t_s,mean_w\n1,0,9\n",
+            Kind.SHOWER,
+            None,
+            "--kind shower does not fit: the recording is one of power",
+        ),
+        (
+            "event_id,t_s,ml\n1,0,9\n",
+            Kind.SOCKET,
+            None,
+            "--kind socket does not fit: the recording is one of flow",
+        ),
+        (
+            "event_id,t_s,ml\n1,0,9\n",
+            None,
+            "hotel-dryer",
+            "hotel-dryer prices `wh`, which a recording of flow",
+        ),
+        (
+            "cycle_id,t_s,mean_w\n1,0,9\n",
+            None,
+            "shower-litre",
+            "shower-litre prices `ml`, which a recording of power",
+        ),
+        ("cycle_id,kind,duration_s,energy_wh\n1,dryer,9,9\n", None, None, "cycles with their totals"),
+    ],
+)
+def test_what_does_not_fit_a_recording_is_said_before_anything_starts(
+    rows: str, kind: Kind | None, tariff: str | None, complaint: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "recording.csv"
+    source.write_text(rows)
+    with pytest.raises(Problem, match=complaint):
+        make_plan(source, kind=kind, tariff=tariff, speed=None, terminals=None)

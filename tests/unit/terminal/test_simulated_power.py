@@ -112,14 +112,15 @@ def test_what_breaks_shows_in_the_power_and_is_counted_from_that_moment(model: M
     clock, socket = socket_of(model)
     socket.open()
     clock.now_ms = 120_000
-    running, drawn = socket.power_mw, socket.drawn_uj
+    drawn = socket.drawn_uj
     socket.break_load(on=True)
     assert (socket.power_mw, socket.drawn_uj) == (0, drawn)
     clock.now_ms += HOUR_MS
     assert socket.drawn_uj == drawn
     socket.break_load(on=False)
     socket.hold_fast(on=True)
-    assert socket.power_mw > max(1.3 * 2_510_000 if model is Model.DRYER else 3 * running, running)
+    (stall,) = settings_for(model, "t1").outlets[0].stall
+    assert stall.above_w < socket.power_mw // 1000 <= stall.to_w
     socket.short(on=True)
     assert socket.power_mw == 5_500_000
     clock.now_ms += 3_600
@@ -156,3 +157,22 @@ def test_the_dryers_curve_has_the_figures_it_was_fitted_to() -> None:
     assert (
         1_150 < energy_wh < 2_000
     )  # eight of the smaller machine's nine recorded cycles; the ninth was cut short
+
+
+@pytest.mark.parametrize("model", ELECTRIC)
+def test_a_sound_appliance_is_never_at_fault_by_its_settings(model: Model) -> None:
+    clock, socket = socket_of(model)
+    settings = settings_for(model, "t1").outlets[0]
+    assert settings.no_load_w is not None
+    assert settings.overload_w is not None
+    socket.open()
+    in_stall_s = quiet_s = 0
+    for _ in range(3_600):
+        clock.now_ms += 1_000
+        power_w = socket.power_mw // 1000
+        in_stall_s = in_stall_s + 1 if settings.stall[0].above_w < power_w <= settings.stall[0].to_w else 0
+        quiet_s = quiet_s + 1 if power_w < settings.no_load_w else 0
+        # A dryer that is done turns for 10 s in every 30.
+        assert (in_stall_s < 2, quiet_s <= 20, power_w < settings.overload_w) == (True, True, True)
+    socket.short(on=True)
+    assert socket.power_mw // 1000 > settings.overload_w

@@ -15,31 +15,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from coinslot.sandbox.replay.appliance import (
-    LAST_MS,
-    OUTLET,
-    SECOND_MS,
-    Kind,
-    Pouring,
-    RecordedAppliance,
-    settings_for,
-)
+from coinslot.sandbox.replay.appliance import OUTLET, Kind, RecordedAppliance, settings_for
 from coinslot.sandbox.replay.clock import StepClock
-from coinslot.sandbox.replay.traces import Trace
+from coinslot.sandbox.replay.recordings import Recording
+from coinslot.sandbox.replay.running import SECOND_MS, Running, run
 from coinslot.terminal.agent import Agent
 from coinslot.terminal.journal import FileJournal
+from coinslot.terminal.limits import limit_of
 from coinslot.terminal.linking import CONNECT_MS, Phase
 from coinslot.terminal.mqtt import Account, MqttConnection
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.runs import Run
-from coinslot.wire.registers import Register
 
 PATIENCE_S = 20.0
 """For one step of the link. On this machine's loopback it takes milliseconds."""
 _LOOK_S = 0.1
 """While something is waited for, the agent's clock keeps real time, in steps of this."""
 _LAG_S = 2.0
-"""A recorded second waits this long for the link; then it is lost, and only time passing sends again."""
+"""A recorded step waits this long for the link; then it is lost, and only time passing sends again."""
 
 
 class Stalled(Exception):
@@ -66,7 +59,7 @@ class Player:
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.terminal = account.terminal
-        self.appliance = RecordedAppliance(clock := StepClock())
+        self.appliance = RecordedAppliance(clock := StepClock(), kind.register)
         self._clock = clock
         self._connection = MqttConnection(account)
         self._speed = speed
@@ -130,26 +123,26 @@ class Player:
         )
         return self.is_open
 
-    async def play(self, trace: Trace) -> None:
-        """Pour the recording through the open valve, then press the stop key, unless it is shut before.
+    async def play(self, recording: Recording) -> None:
+        """Let the recording pass the open valve, then press the stop key, unless it is shut before.
 
         Stalled when the link does not keep up; the valve is then still open.
         """
-        first_ms = trace.first_s * SECOND_MS
-        pouring = Pouring(trace, self._clock.ticks_ms() - first_ms)
-        self.appliance.outlet.pour(pouring)
+        first_s = recording.first_s
+        running = run(recording, self._clock.ticks_ms() - first_s * SECOND_MS)
+        self.appliance.outlet.play(running)
         began_s = time.monotonic()
         lost_s = 0.0
         try:
             await self._step(self._clock.ticks_ms())  # the first pulse begins the use
-            for second_s in range(trace.first_s, trace.last_s + 1):
+            for at_s in range(first_s, recording.last_s + 1, running.step_s):
                 if self._run() is None:
                     return
-                await self._second(pouring, second_s)
+                await self._pass(running, at_s)
                 lost_s += await self._link_keeps_up(self._patience_s - lost_s)
                 if self._speed is not None:
-                    ahead_s = (second_s + 1 - trace.first_s) / self._speed - (time.monotonic() - began_s)
-                    await asyncio.sleep(max(0.0, ahead_s))
+                    played_s = (at_s + running.step_s - first_s) / self._speed
+                    await asyncio.sleep(max(0.0, played_s - (time.monotonic() - began_s)))
         finally:
             self.appliance.outlet.end()
         await self.stop()
@@ -160,32 +153,37 @@ class Player:
             self.appliance.press_stop()
             await self._until(lambda: self._run() is None, "the stop key's effect")
 
-    async def _second(self, pouring: Pouring, second_s: int) -> None:
-        """One recorded second. Far from every limit the meter is read at its end; near one, at each pulse."""
-        end_ms = pouring.origin_ms + second_s * SECOND_MS + LAST_MS
-        run = self._run()
-        if run is not None and self._limit_within(pouring, run, end_ms):
-            moments = [at_ms for at_ms in pouring.pulses_ms(second_s) if at_ms > self._clock.ticks_ms()]
-            for at_ms in sorted({*moments, *self._time_limits(run)}):
+    async def _pass(self, running: Running, at_s: int) -> None:
+        """One recorded step. Far from every limit the meter is read at its end; near one, at each pulse.
+
+        In the last millisecond of a step all of it has passed.
+        """
+        end_ms = running.origin_ms + (at_s + running.step_s) * SECOND_MS - 1
+        use = self._run()
+        if use is not None and self._limit_within(running, use, end_ms):
+            moments = [at_ms for at_ms in running.pulses_ms(at_s) if at_ms > self._clock.ticks_ms()]
+            for at_ms in sorted({*moments, *self._time_limits(use)}):
                 if self._run() is not None and self._clock.ticks_ms() < at_ms < end_ms:
                     await self._step(at_ms)
         if self._run() is not None:
             await self._step(end_ms)
 
-    def _limit_within(self, pouring: Pouring, run: Run, end_ms: int) -> bool:
+    def _limit_within(self, running: Running, use: Run, end_ms: int) -> bool:
         now_ms = self._clock.ticks_ms()
-        coming_ml = pouring.passed_ml(end_ms) - pouring.passed_ml(now_ms)
-        used_ml = run.usage(self._agent.core.taps[OUTLET].registers)[Register.ML]
-        if used_ml + coming_ml >= run.about.limits.ml:
+        coming = -((running.passed(now_ms) - running.passed(end_ms)) // running.fine)
+        used = use.usage(self._agent.core.taps[OUTLET].registers)[running.register]
+        # What the meter kept of an earlier use may complete one unit more.
+        rest = int(running.fine > 1)
+        if used + coming + rest >= limit_of(use.about.limits, running.register):
             return True
-        return any(now_ms < at_ms <= end_ms for at_ms in self._time_limits(run))
+        return any(now_ms < at_ms <= end_ms for at_ms in self._time_limits(use))
 
-    def _time_limits(self, run: Run) -> list[int]:
-        limits = run.about.limits
-        idle_ms = max(run.opened_at, run.last_at) + limits.idle_s * SECOND_MS
-        if run.first_at is None:
+    def _time_limits(self, use: Run) -> list[int]:
+        limits = use.about.limits
+        idle_ms = max(use.opened_at, use.last_at) + limits.idle_s * SECOND_MS
+        if use.first_at is None:
             return [idle_ms]
-        return [idle_ms, run.first_at + limits.s * SECOND_MS]
+        return [idle_ms, use.first_at + limits.s * SECOND_MS]
 
     # ------------------------------------------------------------ time
 

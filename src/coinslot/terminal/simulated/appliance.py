@@ -59,13 +59,13 @@ class SimulatedAppliance:
 
 
 _CURVES: dict[Model, tuple[Curve, int]] = {
-    Model.DRYER: (curves.dryer, 3_300 * W),
+    Model.DRYER: (curves.dryer, 1_100 * W),
     Model.AIR_PURIFIER: (curves.air_purifier, 170 * W),
     Model.WATER_PURIFIER: (curves.water_purifier, 260 * W),
     Model.DIFFUSER: (curves.diffuser, 60 * W),
 }
-"""What each draws, and what with its motor held fast: with its rotor at rest a motor takes about five times the power,
-for the dryer on top of a heater that goes on."""
+"""What each draws, and what with its motor held fast: a rotor at rest takes about five times the power. The dryer's
+heater goes off then: without a turning drum no air passes it."""
 
 
 def simulate(model: Model, clock: Clock, seed: int = 0, curve: Curve | None = None) -> SimulatedAppliance:

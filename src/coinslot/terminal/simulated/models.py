@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from coinslot.terminal.settings import Language, OutletSettings, Settings
+from coinslot.terminal.settings import Band, Language, OnPower, OutletSettings, Seconds, Settings
 from coinslot.wire.registers import Register
 
 
@@ -42,13 +42,37 @@ def settings_for(model: Model, terminal: str, language: Language = Language.ZH) 
 
 def _outlets(model: Model, language: Language) -> tuple[OutletSettings, ...]:
     if model.electric:
-        return (_socket(model),)
+        return (_SOCKETS[model],)
     if model is Model.SHOWER:
         return (OutletSettings(outlet=0),)
     names = ("冷水", "开水") if language is Language.ZH else ("Cold", "Boiling")
     return tuple(OutletSettings(outlet=at, name=name, flow_within_s=20) for at, name in enumerate(names))
 
 
-def _socket(_model: Model) -> OutletSettings:
-    # Nothing may pass an open relay: a watt-hour in ten seconds would be 360 W.
-    return OutletSettings(outlet=0, meters=(Register.WH,), seep=0)
+def _socket(
+    *, least_w: int, most_w: int, stall: tuple[Band, ...], on_power: OnPower = OnPower.RESUME
+) -> OutletSettings:
+    return OutletSettings(
+        outlet=0,
+        meters=(Register.WH,),
+        seep=0,
+        seconds=Seconds.OPENING,
+        on_power=on_power,
+        no_load_w=least_w,
+        load_within_s=15,
+        idle_w=least_w,
+        overload_w=most_w,
+        stall=stall,
+        stall_s=20,
+    )
+
+
+_SOCKETS = {
+    # A drum that begins to turn by itself when the power returns would be a danger.
+    Model.DRYER: _socket(
+        least_w=20, most_w=4_000, stall=(Band(above_w=400, to_w=1_500),), on_power=OnPower.STOP
+    ),
+    Model.AIR_PURIFIER: _socket(least_w=5, most_w=500, stall=(Band(above_w=100, to_w=500),)),
+    Model.WATER_PURIFIER: _socket(least_w=4, most_w=800, stall=(Band(above_w=150, to_w=800),)),
+    Model.DIFFUSER: _socket(least_w=3, most_w=300, stall=(Band(above_w=30, to_w=300),)),
+}

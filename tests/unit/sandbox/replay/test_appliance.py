@@ -7,8 +7,9 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coinslot.sandbox.replay.appliance import Pouring, RecordedOutlet
+from coinslot.sandbox.replay.appliance import RecordedOutlet
 from coinslot.sandbox.replay.clock import StepClock
+from coinslot.sandbox.replay.running import Pouring
 from coinslot.sandbox.replay.traces import Second, Trace
 from coinslot.wire.registers import Register
 
@@ -29,11 +30,11 @@ async def moved(clock: StepClock, to_ms: int) -> None:
 
 def test_the_first_pulse_comes_at_once_and_the_last_within_the_second() -> None:
     pouring = Pouring(trace_of({3: 4, 5: 2}), origin_ms=100)
-    assert [pouring.passed_ml(100 + at) for at in (0, 2_999, 3_000, 3_249, 3_250, 3_750, 3_999)] == [
+    assert [pouring.passed(100 + at) for at in (0, 2_999, 3_000, 3_249, 3_250, 3_750, 3_999)] == [
         *(0, 0, 1, 1, 2, 4, 4)
     ]
-    assert [pouring.passed_ml(100 + at) for at in (4_999, 5_000, 5_499, 5_500, 9_000_000)] == [4, 5, 5, 6, 6]
-    assert pouring.passed_ml(0) == 0
+    assert [pouring.passed(100 + at) for at in (4_999, 5_000, 5_499, 5_500, 9_000_000)] == [4, 5, 5, 6, 6]
+    assert pouring.passed(0) == 0
     assert list(pouring.pulses_ms(3)) == [3_100, 3_350, 3_600, 3_850]
     assert list(pouring.pulses_ms(4)) == []
 
@@ -45,17 +46,17 @@ def test_every_pulse_has_its_moment_and_none_is_lost(flow: dict[int, int]) -> No
     for second_s in range(42):
         for at_ms in pouring.pulses_ms(second_s):
             assert at_ms // 1000 == second_s
-            step = pouring.passed_ml(at_ms) - pouring.passed_ml(at_ms - 1)
+            step = pouring.passed(at_ms) - pouring.passed(at_ms - 1)
             assert 1 <= step <= -(-flow[second_s] // 1000)
             total += step
-        assert pouring.passed_ml(second_s * 1000 + 999) == total
+        assert pouring.passed(second_s * 1000 + 999) == total
     assert total == sum(flow.values())
 
 
 async def test_nothing_passes_a_shut_valve() -> None:
     clock = StepClock()
     outlet = RecordedOutlet(clock)
-    outlet.pour(Pouring(trace_of({0: 100, 1: 100, 2: 100}), origin_ms=0))
+    outlet.play(Pouring(trace_of({0: 100, 1: 100, 2: 100}), origin_ms=0))
     await moved(clock, 999)
     assert outlet.read() == {Register.ML: 0}
     outlet.open()
@@ -73,10 +74,10 @@ async def test_the_meter_counts_on_over_recordings() -> None:
     clock = StepClock()
     outlet = RecordedOutlet(clock)
     outlet.open()
-    outlet.pour(Pouring(trace_of({0: 7}), origin_ms=0))
+    outlet.play(Pouring(trace_of({0: 7}), origin_ms=0))
     await moved(clock, 999)
     outlet.end()
-    outlet.pour(Pouring(trace_of({5: 9}), origin_ms=clock.ticks_ms() - 5_000))
+    outlet.play(Pouring(trace_of({5: 9}), origin_ms=clock.ticks_ms() - 5_000))
     await moved(clock, 3_000)
     assert outlet.read() == {Register.ML: 16}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from coinslot.sandbox.replay.traces import Second, TraceError, read_traces
+from coinslot.sandbox.replay.files import TraceError
+from coinslot.sandbox.replay.traces import Second, read_traces
 from tests.support.recordings import recorded_showers, showers_in
 
 HEAD = "event_id,t_s,ml\n"

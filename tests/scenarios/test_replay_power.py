@@ -1,0 +1,60 @@
+"""Recorded cycles of washers and dryers through agents, broker, server and ledger: every charge as worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from coinslot.app.replay_plan import make_plan
+from coinslot.app.replay_results import add_up
+from coinslot.app.replay_run import Replay
+from coinslot.app.settings import Role
+from coinslot.app.stack import Stack
+from coinslot.engines.broker import BrokerAccess
+from coinslot.sandbox.replay.appliance import Kind
+from tests.support.recordings import cycles_in, dryer_fen_by_hand, recorded_cycles
+
+DEPOSIT_FEN = 1_000
+COVERED_WH = 4_502
+"""1 yuan and 4.502 kWh at 2 yuan are 1000.4 fen, which still rounds to the 1000 held; a watt-hour more are 1000.6."""
+SHORT = ("75", "73", "69")
+"""The two shortest cycles of a dryer, and the one that needs more than the deposit."""
+
+
+@pytest.fixture
+async def stack(database_url: str, broker: BrokerAccess) -> AsyncIterator[Stack]:
+    async with Stack(database_url, broker, {Role.LINK, Role.SWEEP}) as running:
+        yield running
+
+
+@pytest.mark.parametrize("chosen", [SHORT, pytest.param((), marks=pytest.mark.long)])
+async def test_recorded_cycles_cost_what_they_cost_by_hand(
+    chosen: tuple[str, ...], stack: Stack, broker: BrokerAccess, tmp_path: Path
+) -> None:
+    source = recorded_cycles()
+    plan = make_plan(source, speed=None, terminals=None)
+    plan = replace(plan, traces=tuple(one for one in plan.traces if not chosen or one.event_id in chosen))
+    assert (plan.kind, plan.tariff_name, len(plan.traces)) == (Kind.SOCKET, "hotel-dryer", len(chosen) or 81)
+    cycles = cycles_in(source)
+    replay = Replay(plan, stack, broker, tmp_path / "terminals", lambda _: None)
+    await replay.prepare()
+    events = await replay.run()
+    assert [event.problem for event in events if not event.settled] == []
+    for event in events:
+        recorded = cycles[event.event_id]
+        assert event.recorded_mwh == recorded.joules * 1000 // 3600, event
+        assert event.register_wh is not None
+        if event.event_id == "69":
+            assert (event.end, event.cut_by_hold, event.register_wh) == ("limit", True, COVERED_WH)
+        else:
+            assert event.end == "key", event
+            # A pulse is a watt-hour: what the use before left of one may complete it, and what this one leaves may not.
+            assert abs(event.register_wh * 3600 - recorded.joules) < 3600, event
+        due = min(dryer_fen_by_hand(event.register_wh), DEPOSIT_FEN)
+        assert (event.held_minor, event.charge_minor, event.captured_minor) == (DEPOSIT_FEN, due, due), event
+        assert event.released_minor == DEPOSIT_FEN - due
+    books = await replay.check(add_up(events).captured_minor)
+    assert (books.ok, books.faults) == (True, ())

@@ -70,6 +70,11 @@ def rules_show(operator: str | None, as_json: bool) -> None:
     type=int,
     help="For how long after a withdrawal no bonus is earned; 0 for not at all.",
 )
+@click.option(
+    "--refund-alone-up-to",
+    "refund_alone",
+    help="What one member of staff may give back in a day without a second person, such as 50.00.",
+)
 @options
 def rules_set(
     real_name: str | None,
@@ -81,14 +86,14 @@ def rules_set(
     topup_most: str | None,
     topup_own: bool | None,
     bonus_pause_days: int | None,
+    refund_alone: str | None,
     operator: str | None,
     as_json: bool,
 ) -> None:
     """Change the rules that are named; the others stay as they are. Sessions and payments under way are untouched."""
     about_topups = (topup_least, topup_most, topup_own, bonus_pause_days)
-    if (real_name, points_per_major, phone_trust_days, help_phone, *about_topups) == (
-        None,
-    ) * 8 and not topups:
+    about_staff = (real_name, points_per_major, phone_trust_days, help_phone, refund_alone)
+    if not topups and all(choice is None for choice in (*about_staff, *about_topups)):
         raise Problem(
             "There is nothing to set", "Name a rule, such as --real-name before-first-use; see --help."
         )
@@ -111,6 +116,7 @@ def rules_set(
                 points_per_major=points_per_major,
                 phone_trust_days=phone_trust_days,
                 help_phone=help_phone,
+                refund_alone_minor=None if refund_alone is None else parse_amount(refund_alone, currency),
                 by=desk.by,
             )
             after = await set_topup_rules(desk.connection, own, changes, by=desk.by)
@@ -120,8 +126,11 @@ def rules_set(
 
 
 def _shown(found: OperatorRules, help_phone: str, topups: TopupRules, currency: str) -> dict[str, object]:
+    rules = msgspec.structs.asdict(found)
+    alone_minor: int = rules.pop("refund_alone_minor")
     return {
-        **msgspec.structs.asdict(found),
+        **rules,
+        "refund_alone_up_to": format_amount(alone_minor, currency),
         "help_phone": help_phone,
         "topups": " ".join(format_choice(choice, currency) for choice in topups.choices),
         "topup_least": format_amount(topups.least_minor, currency),

@@ -44,6 +44,8 @@ class EntryKind(StrEnum):
     """Part of a settled charge was given back, or the provider has returned it."""
     WITHDRAWAL = "withdrawal"
     """A customer asked for principal back, or received it."""
+    BONUS_TAKEN = "bonus_taken"
+    """A bonus went with the top-up that it came with."""
     POINTS = "points"
     """Points were given or taken."""
     VEND = "vend"

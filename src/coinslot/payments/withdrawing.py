@@ -11,7 +11,7 @@ from msgspec import Struct
 REFUND_WINDOW: Final = timedelta(days=365)
 """How long providers refund a payment."""
 _MARGIN: Final = timedelta(days=3)
-_MOST_REFUNDS: Final = 50
+MOST_REFUNDS: Final = 50
 """How many refunds of one payment providers take."""
 
 
@@ -40,6 +40,19 @@ class WithdrawalPlan(Struct, frozen=True, kw_only=True):
     by_hand_minor: int
 
 
+def can_carry(paid_at: datetime, refunds: int, now: datetime) -> bool:
+    """Whether the provider still refunds a payment of then, of which there have been so many refunds."""
+    # Near the end of the window a refund that must be tried again would come too late.
+    return refunds < MOST_REFUNDS and now - paid_at <= REFUND_WINDOW - _MARGIN
+
+
+def bonus_with(bonus_minor: int, paid_minor: int, refunded_minor: int) -> int:
+    """What of a top-up's bonus goes when so much of it has gone back, from the first refund on: its exact part, in the
+    customer's favour where that is no whole minor unit. All of it goes with the last of the payment.
+    """
+    return bonus_minor * refunded_minor // paid_minor
+
+
 def plan_withdrawal(payments: Iterable[Refundable], amount_minor: int, now: datetime) -> WithdrawalPlan:
     """Back to where it came from, oldest payment first. ValueError for an amount that is not above zero."""
     if amount_minor <= 0:
@@ -47,8 +60,7 @@ def plan_withdrawal(payments: Iterable[Refundable], amount_minor: int, now: date
     parts: list[Part] = []
     left_minor = amount_minor
     for payment in sorted(payments, key=lambda each: (each.paid_at, each.number)):
-        # Near the end of the window a refund that must be tried again would come too late.
-        if payment.refunds >= _MOST_REFUNDS or now - payment.paid_at > REFUND_WINDOW - _MARGIN:
+        if not can_carry(payment.paid_at, payment.refunds, now):
             continue
         part_minor = min(left_minor, payment.left_minor)
         if part_minor > 0:

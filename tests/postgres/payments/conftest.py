@@ -9,11 +9,12 @@ import pytest
 
 from coinslot.engines.connect import Pool, connect_owner, open_pool
 from tests.support.engines import create_database, drop_database, run_apart
+from tests.support.giving_back import Office
 from tests.support.till import Till
 
 _EMPTY = """
     TRUNCATE merchant, payment_intent, payment_attempt, provider_payment, payment_inbox, withdrawal, refund, payment_start,
-        direct_order, review;
+        direct_order, refund_decision, counter_payment, counter_refund, counter_banked, review;
     UPDATE operator SET name = operator_id
 """
 
@@ -46,3 +47,9 @@ async def till(pool: Pool, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Ti
     broken = [record.getMessage() for record in caplog.records if record.exc_info]
     assert broken == []
     await opened.in_order(exactly=False)
+
+
+@pytest.fixture
+async def office(till: Till) -> Office:
+    """The same operator with its staff."""
+    return await Office(till).open()

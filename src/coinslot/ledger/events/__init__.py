@@ -23,6 +23,7 @@ from coinslot.ledger.events.payments import (
     direct_payment,
     direct_returned,
     provider_settled,
+    refund_by_hand,
     refund_done,
     unasked_explained,
     unasked_payment,
@@ -30,6 +31,8 @@ from coinslot.ledger.events.payments import (
 from coinslot.ledger.events.sessions import capture, hold, lapse, late_usage, release
 from coinslot.ledger.events.wallet import (
     arrears_repaid,
+    bonus_taken,
+    bonus_taken_key,
     cash_topup,
     gift_points,
     points,
@@ -48,6 +51,8 @@ __all__ = [
     "Taken",
     "Weight",
     "arrears_repaid",
+    "bonus_taken",
+    "bonus_taken_key",
     "capture",
     "cash_topup",
     "chargeback",
@@ -64,6 +69,7 @@ __all__ = [
     "points",
     "provider_settled",
     "refund",
+    "refund_by_hand",
     "refund_done",
     "release",
     "reversal",

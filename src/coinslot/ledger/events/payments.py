@@ -11,6 +11,7 @@ from coinslot.wire.ids import OperatorId
 _OWNER_OF_MONEY = frozenset(
     {AccountKind.CUSTOMER_PRINCIPAL, AccountKind.MERCHANT_REFUNDS_DUE, AccountKind.OPERATOR_REVENUE}
 )
+_PAYS_BACK = frozenset({AccountKind.MERCHANT_CLEARING, AccountKind.OPERATOR_CASH, AccountKind.BANK})
 _BEARER_OF_LOSS = frozenset({AccountKind.CUSTOMER_PRINCIPAL, AccountKind.OPERATOR_WRITE_OFF})
 
 
@@ -53,6 +54,17 @@ def refund_done(
         (accounts.merchant_refunds_due(merchant), amount_minor),
         (accounts.merchant_clearing(merchant), -amount_minor),
     ]
+    return make_entry(operator, f"refund:{refund}:done", EntryKind.REFUND, currency, legs)
+
+
+def refund_by_hand(
+    operator: OperatorId, refund: str, currency: str, *, merchant: str, paid_from: str, amount_minor: int
+) -> Entry:
+    """What was due to a payer has left the merchant's clearing (in the provider's own console), the counter's cash or
+    a bank account, without a refund of ours. Its key is that of `refund_done`: once, one way or the other."""
+    refuse_negative(amount_minor)
+    refuse_account("paid_from", paid_from, _PAYS_BACK)
+    legs = [(accounts.merchant_refunds_due(merchant), amount_minor), (paid_from, -amount_minor)]
     return make_entry(operator, f"refund:{refund}:done", EntryKind.REFUND, currency, legs)
 
 

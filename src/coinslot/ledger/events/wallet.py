@@ -91,6 +91,23 @@ def withdrawal_paid(
     return make_entry(operator, f"withdrawal:{withdrawal}:paid", EntryKind.WITHDRAWAL, currency, legs)
 
 
+def bonus_taken(
+    operator: OperatorId, refund: str, customer: str, currency: str, *, amount_minor: int
+) -> Entry:
+    """A bonus that goes with the top-up it came with, which `refund` returns to its payer: what is left of it."""
+    refuse_negative(amount_minor)
+    legs = [
+        (accounts.customer_bonus(customer), amount_minor),
+        (accounts.operator_promotions(), -amount_minor),
+    ]
+    return make_entry(operator, bonus_taken_key(refund), EntryKind.BONUS_TAKEN, currency, legs)
+
+
+def bonus_taken_key(refund: str) -> str:
+    """The key of that entry, to find it by."""
+    return f"refund:{refund}:bonus"
+
+
 def points(
     operator: OperatorId, key: str, customer: str, *, granted: int, session: str | None = None
 ) -> Entry:

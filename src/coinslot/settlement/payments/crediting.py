@@ -8,7 +8,7 @@ from coinslot.payments.model import GIVEN_BACK, Attempt, Intent, IntentPurpose, 
 from coinslot.payments.port import PaymentSeen
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund
 from coinslot.settlement.payments.unit import Connection
-from coinslot.wire.ids import CustomerId, new_id
+from coinslot.wire.ids import CustomerId, OperatorId, new_id
 
 # FOR KEY SHARE waits for whoever forgets the customer; what that left is read by the statement after it.
 _HOLD_CUSTOMER = "SELECT FROM customer WHERE operator_id = $1 AND customer_id = $2 FOR KEY SHARE"
@@ -31,8 +31,13 @@ async def is_forgotten(connection: Connection, intent: Intent) -> bool:
     """Whether the customer whom it is for has been erased; if not, that waits until this transaction ends."""
     if intent.customer_id is None:
         return False
-    await connection.fetch(_HOLD_CUSTOMER, intent.operator_id, intent.customer_id)
-    return await connection.fetchval(_FORGOTTEN, intent.operator_id, intent.customer_id) is True
+    return await is_forgotten_customer(connection, intent.operator_id, intent.customer_id)
+
+
+async def is_forgotten_customer(connection: Connection, operator: OperatorId, customer: CustomerId) -> bool:
+    """Whether this customer has been erased; if not, that waits until this transaction ends."""
+    await connection.fetch(_HOLD_CUSTOMER, operator, customer)
+    return await connection.fetchval(_FORGOTTEN, operator, customer) is True
 
 
 async def take_payment(connection: Connection, attempt: Attempt, provider_id: str) -> bool:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from coinslot.fields import MissingError
 from coinslot.ledger import accounts, events
 from coinslot.ledger.entries import Entry
-from coinslot.ledger.store import post
+from coinslot.ledger.store import entries, post
 from coinslot.payments.decide import refund_hears, refunded_event
 from coinslot.payments.model import Attempt, Refund, Why
 from coinslot.payments.numbers import refund_number
@@ -186,7 +186,10 @@ async def _closed(connection: Connection, refund: Refund) -> None:
         await open_review(connection, operator, PaymentReview.REFUND_CLOSED, detail)
         return
     customer = await connection.fetchval(_WHOSE, operator, refund.withdrawal_id)
-    await post(connection, [events.reversal(withdrawal_entry(refund, CustomerId(customer)))])
+    undone = [events.reversal(withdrawal_entry(refund, CustomerId(customer)))]
+    # A bonus that was taken back with this payment comes back with its principal.
+    taken = await entries(connection, operator, key=events.bonus_taken_key(refund.number))
+    await post(connection, [*undone, *(events.reversal(listed.entry) for listed in taken)])
     await connection.fetchval(_WITHDRAWAL, operator, refund.withdrawal_id, 0, refund.amount_minor)
     detail = _told(refund, f"of {refund.withdrawal_id}: pay it at the counter or by transfer")
     await open_review(connection, operator, PaymentReview.WITHDRAWAL_BACK, detail)

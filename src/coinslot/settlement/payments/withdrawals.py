@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from coinslot.ledger.store import lock_balances, post
 from coinslot.money import MAX_MINOR
 from coinslot.payments.model import Attempt, Why, Withdrawal
 from coinslot.payments.numbers import refund_number
-from coinslot.payments.withdrawing import Refundable, plan_withdrawal
+from coinslot.payments.withdrawing import Refundable, WithdrawalPlan, plan_withdrawal
 from coinslot.rows import many, one
 from coinslot.settlement.changes import Purse
 from coinslot.settlement.payments.errors import KeyReused, TooMuch
@@ -83,38 +84,49 @@ async def withdraw(pool: Pool, wanted: WithdrawalRequest) -> Withdrawal:
 
     TooMuch beyond the principal that nothing is owed against; MissingError; FieldError; KeyReused.
     """
+    async with transaction(pool, Purpose.WITHDRAW) as connection:
+        return await ask_withdrawal(connection, wanted)
+
+
+async def ask_withdrawal(
+    connection: Connection, wanted: WithdrawalRequest, *, only: str | None = None
+) -> Withdrawal:
+    """The same in the caller's transaction, which holds no balance before the payments (`lock_payments`).
+
+    `only`: the one payment that it goes back to; TooMuch where that cannot take all of it.
+    """
     if not 0 < wanted.amount_minor <= MAX_MINOR:
         raise FieldError("amount_minor", f"must be above zero, this is {wanted.amount_minor}")
     purse = wanted.purse
-    async with transaction(pool, Purpose.WITHDRAW) as connection:
-        if not await connection.fetchval(_CUSTOMER, purse.operator, purse.customer):
-            raise MissingError("customer", purse.customer)
-        row = await connection.fetchrow(
-            _ADD,
-            purse.operator,
-            new_id("wdr"),
-            wanted.key,
-            wanted.digest(),
-            purse.customer,
-            purse.currency,
-            wanted.amount_minor,
-        )
-        if row is None:
-            earlier = await connection.fetchrow(_EARLIER, purse.operator, wanted.key)
-            assert earlier is not None
-            if earlier["request_hash"] != wanted.digest():
-                raise KeyReused(wanted.key)
-            return one(earlier, Withdrawal)
-        made = await _carry_out(connection, purse, one(row, Withdrawal))
-        await write_audit(
-            connection, purse.operator, by=wanted.by, action="withdrawal.ask", target=made.withdrawal_id
-        )
+    if not await connection.fetchval(_CUSTOMER, purse.operator, purse.customer):
+        raise MissingError("customer", purse.customer)
+    row = await connection.fetchrow(
+        _ADD,
+        purse.operator,
+        new_id("wdr"),
+        wanted.key,
+        wanted.digest(),
+        purse.customer,
+        purse.currency,
+        wanted.amount_minor,
+    )
+    if row is None:
+        earlier = await connection.fetchrow(_EARLIER, purse.operator, wanted.key)
+        assert earlier is not None
+        if earlier["request_hash"] != wanted.digest():
+            raise KeyReused(wanted.key)
+        return one(earlier, Withdrawal)
+    made = await _carry_out(connection, purse, one(row, Withdrawal), only)
+    await write_audit(
+        connection, purse.operator, by=wanted.by, action="withdrawal.ask", target=made.withdrawal_id
+    )
     return made
 
 
-async def _carry_out(connection: Connection, purse: Purse, made: Withdrawal) -> Withdrawal:
-    payments = await _lock_payments(connection, purse)
-    await _refuse_beyond(connection, purse, made.amount_minor)
+async def plan_parts(
+    connection: Connection, purse: Purse, payments: Sequence[Attempt], amount_minor: int
+) -> WithdrawalPlan:
+    """Which of these payments, held by the caller, so much would go back to."""
     numbers = [payment.number for payment in payments]
     refunds = {row[0]: row[1] for row in await connection.fetch(_REFUNDS, purse.operator, numbers)}
     refundable = [
@@ -127,7 +139,16 @@ async def _carry_out(connection: Connection, purse: Purse, made: Withdrawal) -> 
         for payment in payments
         if payment.paid_at is not None
     ]
-    plan = plan_withdrawal(refundable, made.amount_minor, await clock(connection))
+    return plan_withdrawal(refundable, amount_minor, await clock(connection))
+
+
+async def _carry_out(connection: Connection, purse: Purse, made: Withdrawal, only: str | None) -> Withdrawal:
+    held = await lock_payments(connection, purse)
+    payments = [payment for payment in held if only in (None, payment.number)]
+    await _refuse_beyond(connection, purse, made.amount_minor)
+    plan = await plan_parts(connection, purse, payments, made.amount_minor)
+    if only is not None and plan.by_hand_minor:
+        raise TooMuch(only, made.amount_minor, made.amount_minor - plan.by_hand_minor)
     parts = [(refund_number(), part) for part in plan.parts]
     asked = [(number, part.amount_minor) for number, part in parts]
     if plan.by_hand_minor:
@@ -160,7 +181,7 @@ async def _carry_out(connection: Connection, purse: Purse, made: Withdrawal) -> 
     return one(row, Withdrawal)
 
 
-async def _lock_payments(connection: Connection, purse: Purse) -> list[Attempt]:
+async def lock_payments(connection: Connection, purse: Purse) -> list[Attempt]:
     """The payments that filled the wallet, their intents held."""
     intents = await connection.fetch(_LOCK_INTENTS, purse.operator, purse.customer, purse.currency)
     return many(await connection.fetch(_PAYMENTS, purse.operator, [row[0] for row in intents]), Attempt)

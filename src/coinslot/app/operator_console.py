@@ -89,6 +89,7 @@ def problem_of(error: Exception) -> Problem:
                 "member of staff": "staff",
                 "real name": "real-name",
                 "operator": "",
+                "webhook event": "webhook",
             }.get(error.kind, error.kind)
             command = " ".join(["coinslot operator", *([listing] if listing else []), "list"])
             return Problem(f"There is {error}", f"`{command}` shows what there is.")

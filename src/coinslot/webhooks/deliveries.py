@@ -180,7 +180,7 @@ async def find_delivery(
         event_id,
     )
     if row is None:
-        raise MissingError("webhook delivery", event_id)
+        raise MissingError("webhook event", event_id)
     tries = await access.fetch(
         "SELECT attempt, at, took_ms, status, error, answer FROM webhook_attempt"
         " WHERE operator_id = $1 AND endpoint_id = $2 AND event_id = $3 ORDER BY attempt",

@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 import uvloop
 
+from coinslot.app.demo_address import pick_port
 from coinslot.app.demo_home import clean, demo_settings, log_file, prepare
 from coinslot.app.demo_run import DemoRun, Wish
-from coinslot.app.demo_server import pick_port
 from coinslot.app.errors import Problem
 from coinslot.app.installation import open_installation
 from coinslot.app.logs import LogFormat, set_up_logs

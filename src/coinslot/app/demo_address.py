@@ -6,6 +6,8 @@ import ipaddress
 import socket
 from typing import Final
 
+from coinslot.app.errors import Problem
+
 USUAL_PORT: Final = 8080
 _ANYWHERE: Final = ("0.0.0.0", "::")
 # Never sent to: with a datagram socket `connect` only asks the system which of our addresses it would use.
@@ -29,6 +31,17 @@ def free_port(host: str, usual: int = USUAL_PORT) -> int:
             else:
                 return int(probe.getsockname()[1])
     raise AssertionError("one of the two has returned or raised")
+
+
+def pick_port(host: str, usual: int = USUAL_PORT) -> int:
+    """A port to listen on, the same after each start where it can be. Problem when `host` is not ours."""
+    try:
+        return free_port(host, usual)
+    except OSError as error:
+        raise Problem(
+            f"cannot listen on {host}: {error.strerror}",
+            "Name an address of this machine with --host, or leave it out.",
+        ) from error
 
 
 def is_loopback(host: str) -> bool:

@@ -28,7 +28,18 @@ _ENGINES = ("postgres", "nats")
 
 def demo_settings(settings: Settings) -> Settings:
     """The demo's settings: its own folder and engines, whatever database or broker the installation names."""
-    return Settings(data_dir=settings.data_dir / "demo", demo=True, mqtt_tls=MqttTls.OWN)
+    folder = settings.data_dir / "demo"
+    return Settings(
+        data_dir=folder,
+        demo=True,
+        mqtt_tls=MqttTls.OWN,
+        merchants_file=merchants_file(folder),
+    )
+
+
+def merchants_file(folder: Path) -> Path:
+    """Its merchants, beside the folders of their keys; made at the first start."""
+    return folder / "payments" / "merchants.toml"
 
 
 def looked_at(settings: Settings) -> Settings:

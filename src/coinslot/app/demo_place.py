@@ -48,7 +48,9 @@ def find_place(world: World, broker: BrokerAccess, folder: Path, url: str, *, cr
     )
 
 
-def announce(say: Progress, place: Place, api_key: str, took_s: float, *, open_to_all: bool) -> None:
+def announce(
+    say: Progress, place: Place, api_key: str, took_s: float, *, sandbox: str, open_to_all: bool
+) -> None:
     """The first lines: the wall before everything else."""
     say.done(f"open {place.http_url}/wall")
     for line in _FIRST:
@@ -56,6 +58,7 @@ def announce(say: Progress, place: Place, api_key: str, took_s: float, *, open_t
     if open_to_all:
         say.done("anybody in this network can open and use this demo; its money and its secrets are invented")
     say.done(f"web and API   {place.http_url}")
+    say.done(f"payments      {sandbox}  (made-up WeChat Pay and Alipay: scan, pay, break them)")
     say.done(f"terminals     mqtts://{place.mqtt}")
     say.done(f"API key       {api_key}")
     say.done(f"data          {place.folder}  (log: {place.log})")

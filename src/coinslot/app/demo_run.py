@@ -23,6 +23,7 @@ from rich.live import Live
 from coinslot.app.demo_address import is_loopback
 from coinslot.app.demo_facts import Reporter
 from coinslot.app.demo_lines import Lines, books_words
+from coinslot.app.demo_payments import DemoPayments
 from coinslot.app.demo_phones import DemoPhones
 from coinslot.app.demo_picture import Place, picture, svg
 from coinslot.app.demo_place import announce, find_place, own_command
@@ -115,8 +116,12 @@ class DemoRun:
             keyring(self._settings),
             reachable=not is_loopback(self._wish.host),
         )
-        stack, url = await start_server(self._installation, wall, self._wish.host, self._wish.port)
         async with contextlib.AsyncExitStack() as ending:
+            payments = await self._open_payments(ending, world)
+            wall.sandbox_url = payments.url
+            stack, url = await start_server(
+                self._installation, wall, payments, self._wish.host, self._wish.port
+            )
             ending.push_async_callback(stack.stop)
             place = find_place(
                 world, self._installation.broker, self._settings.data_dir, url, crowd=self._wish.customers
@@ -128,7 +133,9 @@ class DemoRun:
             await reporter.start(stack.client)
             await self._terminals_on(stack)
             took_s = time.monotonic() - began_s
-            announce(self._say, place, world.api_key, took_s, open_to_all=wall.reachable)
+            announce(
+                self._say, place, world.api_key, took_s, sandbox=payments.url, open_to_all=wall.reachable
+            )
             works = [wall.run(stack.client)]
             if self._wish.real_name:
                 works.append(review_names(stack.pool))
@@ -164,6 +171,17 @@ class DemoRun:
         if world.earlier_sessions:
             self._say.done(f"found {world.earlier_sessions} earlier sessions")
         return world
+
+    async def _open_payments(self, ending: contextlib.AsyncExitStack, world: World) -> DemoPayments:
+        """Before the server, which is told of it, and ended after it."""
+        payments = await ending.enter_async_context(DemoPayments(self._settings.data_dir, self._wish.host))
+        pool = await open_pool(self._installation.database_url, max_size=1)
+        try:
+            async with pool.acquire() as connection:
+                await payments.seed(connection, world.operator)
+        finally:
+            await pool.close()
+        return payments
 
     def _make_terminals(self, world: World) -> None:
         folder = self._settings.data_dir / "terminals"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from coinslot.app.demo_address import free_port, seen_from_outside
+from coinslot.app.demo_address import pick_port, seen_from_outside
 from coinslot.app.demo_address import url as address
+from coinslot.app.demo_payments import DemoPayments
 from coinslot.app.demo_wall import DemoWall
 from coinslot.app.errors import Problem
 from coinslot.app.installation import Installation
@@ -22,7 +23,7 @@ _REVIEWER = "demo:reviewer"
 
 
 async def start_server(
-    installation: Installation, wall: DemoWall, host: str, port: int | None
+    installation: Installation, wall: DemoWall, payments: DemoPayments, host: str, port: int | None
 ) -> tuple[Stack, str]:
     """The running server, and the address it is opened at. Problem when it cannot have its port."""
     tries_left = _PORT_TRIES if port is None else 1
@@ -49,17 +50,6 @@ async def start_server(
             # Somebody else was quicker: nobody asked for this very port, so another one will do.
             if not tries_left:
                 raise
-
-
-def pick_port(host: str) -> int:
-    """A port to listen on, the same after each start where it can be. Problem when `host` is not ours."""
-    try:
-        return free_port(host)
-    except OSError as error:
-        raise Problem(
-            f"cannot listen on {host}: {error.strerror}",
-            "Name an address of this machine with --host, or leave it out.",
-        ) from error
 
 
 async def review_names(pool: Pool) -> None:

@@ -74,6 +74,8 @@ class DemoWall:
         self._fixed = _fixed(world, keyring)
         self.phones = phones
         self.keyring = keyring
+        self.sandbox_url = ""
+        """Where payers' phones find the sandbox of payment providers."""
         self._counter = Counter(world.operator, world.currency)
         self._link = LinkLog({key: one.name for key, one in self._fixed.items()})
         self._reachable = reachable

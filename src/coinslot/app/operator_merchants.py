@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from coinslot.app.demo_home import looked_at
 from coinslot.app.errors import Problem
 from coinslot.app.merchant_kinds import KINDS, WITHOUT_KEYS
 from coinslot.app.merchants import Merchants, load_merchants
@@ -108,7 +109,7 @@ async def _with_keys(desk: Desk, rows: Sequence[Merchant]) -> list[dict[str, obj
 
 async def _known(desk: Desk) -> Merchants | None:
     try:
-        merchants = load_merchants(load_settings())
+        merchants = load_merchants(looked_at(load_settings()))
     except Problem:
         return None  # the doctor says what is wrong with the file; here it is only not to be read
     await merchants.meet(desk.connection)

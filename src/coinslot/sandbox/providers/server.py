@@ -79,6 +79,11 @@ class SandboxServer:
         self._application.add(self._phone.routes())
         self._application.add(self._controls.routes())
 
+    @property
+    def phones_url(self) -> str:
+        """Where payers' phones find it."""
+        return self._public_url or self.url
+
     def add(self, provider: ProviderSandbox) -> None:
         """One more provider; paths of earlier ones come first."""
         self._providers.append(provider)
@@ -90,7 +95,7 @@ class SandboxServer:
         listeners = _listeners(self._host, self._port)
         self.url = f"http://{LOOPBACK}:{listeners[0].getsockname()[1]}"
         for provider in self._providers:
-            provider.attach(self._public_url or self.url, self.url)
+            provider.attach(self.phones_url, self.url)
         config = uvicorn.Config(
             # uvicorn spells the same protocol with types of its own.
             cast("ASGIApplication", self._application),

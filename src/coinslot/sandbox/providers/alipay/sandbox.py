@@ -16,7 +16,7 @@ from coinslot.sandbox.providers.alipay.told import yuan
 from coinslot.sandbox.providers.clock import SandboxClock
 from coinslot.sandbox.providers.http import Reply, Request, Route, html_reply, json_reply, redirect
 from coinslot.sandbox.providers.pages import page
-from coinslot.sandbox.providers.phone import Act, Shown, unknown_code
+from coinslot.sandbox.providers.phone import Act, Shown, Till, unknown_code
 from coinslot.sandbox.providers.retries import Retries
 from coinslot.sandbox.providers.switches import Failure, Switches
 from coinslot.sandbox.providers.words import words_for
@@ -42,7 +42,7 @@ class AlipaySandbox:
         self.account = account
         self.book = Book()
         self.retries = Retries(clock, GAPS_S, answer_within_s=answer_within_s)
-        self.till = AlipayTill(self)
+        self.till: Till = AlipayTill(self)
         self._clock = clock
         self._switches = switches
         self._wire_by_sandbox_clock = wire_by_sandbox_clock

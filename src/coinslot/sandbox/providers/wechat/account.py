@@ -53,9 +53,11 @@ class WechatAccount:
     private: RSAPrivateKey = field(default_factory=lambda: _private_key())
     platform_keys: list[PlatformKey] = field(default_factory=lambda: [_platform_key()])
     """The one that signs notifications is the last; the others still answer who asks for them."""
+    certificate: x509.Certificate | None = None
+    """Of `private`; None: one is made."""
 
     def __post_init__(self) -> None:
-        self._certificate = _certificate(self.private, self.mchid)
+        self._certificate = self.certificate or _certificate(self.private, self.mchid)
 
     @property
     def serial(self) -> str:

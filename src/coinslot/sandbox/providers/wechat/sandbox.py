@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from coinslot.sandbox.providers.clock import SandboxClock
 from coinslot.sandbox.providers.http import Route
-from coinslot.sandbox.providers.phone import Act, Shown
+from coinslot.sandbox.providers.phone import Act, Shown, Till
 from coinslot.sandbox.providers.retries import Retries
 from coinslot.sandbox.providers.switches import Failure, Switches
 from coinslot.sandbox.providers.wechat.account import WechatAccount
@@ -42,7 +42,7 @@ class WechatSandbox:
         self.account = account
         self.book = Book()
         self.retries = Retries(clock, GAPS_S, answer_within_s=answer_within_s)
-        self.till = WechatTill(self)
+        self.till: Till = WechatTill(self)
         self._clock = clock
         self._switches = switches
         self._wire_by_sandbox_clock = wire_by_sandbox_clock

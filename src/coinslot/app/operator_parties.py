@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from coinslot.app.errors import Problem
 from coinslot.app.operator_console import Desk, emit, emit_one, options, run
 from coinslot.money import format_amount, parse_currency
-from coinslot.settlement.statements import Line, Statement, make_statement
+from coinslot.settlement.exports.csv_file import COLUMNS, row, write_rows
+from coinslot.settlement.statements import Statement, make_statement
 from coinslot.sharing import Party, PartyKind
 from coinslot.sharing import store as sharing_store
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _KINDS = {kind.value.replace("_", "-"): kind for kind in PartyKind}
-_COLUMNS = (
-    "time",
-    "kind",
-    "session",
-    "appliance",
-    "site",
-    "agreement",
-    "entry",
-    "key",
-    "charge",
-    "amount",
-    "balance",
-)
 
 
 @click.group("party", epilog="Example: coinslot operator party add 'Hotel Aurora' --kind site-owner")
@@ -114,7 +100,7 @@ def statement(
 
 def _show(who: Party, made: Statement, *, with_lines: bool) -> None:
     if with_lines:
-        emit([_row(line, made.currency) for line in made.lines], _COLUMNS, as_json=False)
+        emit([row(line, made.currency) for line in made.lines], COLUMNS, as_json=False)
         click.echo()
     emit_one(
         {
@@ -135,46 +121,11 @@ def write_csv(file: Path, made: Statement) -> None:
     try:
         # With a mark of its encoding: spreadsheets take the text for something else without one.
         with file.open("x", newline="", encoding="utf-8-sig") as out:
-            _write_rows(out, made)
+            write_rows(out, made)
     except FileExistsError as error:
         raise Problem(f"{file} exists", "Choose another name, or remove it.") from error
     except OSError as error:
         raise Problem(f"{file} cannot be written: {error.strerror}", "Correct the path.") from error
-
-
-def _write_rows(out: TextIO, made: Statement) -> None:
-    writer = csv.DictWriter(out, (*_COLUMNS, "currency"), restval="")
-    writer.writeheader()
-
-    def balance(what: str, day: date, amount_minor: int) -> dict[str, object]:
-        amount = format_amount(amount_minor, made.currency)
-        return {"time": day, "kind": what, "balance": amount, "currency": made.currency}
-
-    writer.writerow(balance("opening balance", made.first, made.opening_minor))
-    for line in made.lines:
-        writer.writerow({**_row(line, made.currency), "currency": made.currency})
-    writer.writerow(balance("closing balance", made.last, made.closing_minor))
-
-
-def _row(line: Line, currency: str) -> dict[str, object]:
-    return {
-        "time": line.posted_at.isoformat(timespec="seconds"),
-        "kind": line.kind,
-        "session": line.session or "",
-        "appliance": _text(line.appliance),
-        "site": _text(line.site),
-        "agreement": line.agreement or "",
-        "entry": line.entry_id,
-        "key": _text(line.key),
-        "charge": "" if line.charge_minor is None else format_amount(line.charge_minor, currency),
-        "amount": format_amount(line.amount_minor, currency),
-        "balance": format_amount(line.balance_minor, currency),
-    }
-
-
-def _text(text: str | None) -> str:
-    """A name that a spreadsheet would run as a formula is marked as text."""
-    return f"'{text}" if text and text[0] in "=+-@\t\r" else text or ""
 
 
 def _money(amount_minor: int, currency: str) -> str:

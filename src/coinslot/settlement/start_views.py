@@ -23,7 +23,7 @@ from coinslot.wire.records import FaultCode
 if TYPE_CHECKING:
     Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
-_SHUTTING_FAULTS = [code.value for code in FaultCode if code is not FaultCode.SENSOR]
+SHUTTING_FAULTS = [code.value for code in FaultCode if code is not FaultCode.SENSOR]
 """A broken thermometer stops nobody; all else keeps an outlet from being sold."""
 
 # Each join is pinned to a keyed look-up a request (see settlement/store.py): left free, the planner looked up
@@ -100,7 +100,7 @@ async def load_views(
         [request.terminal for request in requests],
         [request.outlet for request in requests],
         [request.key for request in requests],
-        _SHUTTING_FAULTS,
+        SHUTTING_FAULTS,
     ]
     found = await connection.fetch(_VIEWS, *arguments)
     if any(row["terminal_id"] is None and row["appliance_id"] is not None for row in found):

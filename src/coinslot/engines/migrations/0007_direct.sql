@@ -41,7 +41,7 @@ CREATE TABLE direct_order (
     sharing      text NOT NULL,              -- likewise of the agreement
     made_at      timestamptz NOT NULL DEFAULT now(),
     over_at      timestamptz,                -- when its outlet had done with it …
-    outcome      text COLLATE "C" CHECK (outcome IN ('replaced', 'started', 'refunded', 'expired')), -- … and why
+    outcome      text COLLATE "C" CHECK (outcome IN ('dropped', 'started', 'refunded', 'expired')), -- … and why
     PRIMARY KEY (operator_id, intent_id),
     FOREIGN KEY (operator_id, intent_id) REFERENCES payment_intent,
     FOREIGN KEY (operator_id, appliance_id) REFERENCES appliance,

@@ -26,7 +26,7 @@ from coinslot.settlement.payments.rows import (
     lock_intent,
     save_attempt,
 )
-from coinslot.settlement.payments.unit import Pool, transaction
+from coinslot.settlement.payments.unit import Connection, Pool, transaction
 from coinslot.settlement.points import Purpose
 from coinslot.wire.ids import OperatorId
 
@@ -95,39 +95,44 @@ def order_of(attempt: Attempt, details: OrderDetails) -> PaymentOrder:
 async def begin_attempt(pool: Pool, wanted: BeginAttempt) -> Attempt:
     """Commit an attempt, so that its provider may be called. MissingError, NotPayable, KeyReused."""
     async with transaction(pool, Purpose.ATTEMPT) as connection:
-        locked = await lock_intent(connection, wanted.operator, wanted.intent)
-        if locked is None:
-            raise MissingError("payment", wanted.intent)
-        earlier = await connection.fetchrow(_EARLIER, wanted.operator, wanted.key)
-        if earlier is not None:
-            if earlier["request_hash"] != wanted.digest():
-                raise KeyReused(wanted.key)
-            return one(earlier, Attempt)
-        merchant = await find_merchant(connection, wanted.operator, wanted.merchant)
-        if merchant is None or not merchant.active:
-            raise NotPayable(Unpayable.NO_MERCHANT, wanted.intent)
-        intent, now = locked
-        expires_at = min(intent.expires_at, now + wanted.life)
-        _refuse(intent, len(await attempts_of(connection, intent)), expires_at - now)
-        row = await connection.fetchrow(
-            _BEGIN,
-            intent.operator_id,
-            payment_number(),
-            intent.intent_id,
-            wanted.key,
-            wanted.digest(),
-            merchant.merchant_id,
-            merchant.provider,
-            wanted.channel.value,
-            intent.currency,
-            intent.amount_minor,
-            now,
-            expires_at,
-            now + _FIRST_LOOK,
-        )
-        if row is None:
-            # Another intent of this operator took the key since: its lock is not ours.
+        return await add_attempt(connection, wanted)
+
+
+async def add_attempt(connection: Connection, wanted: BeginAttempt) -> Attempt:
+    """The same in the caller's transaction."""
+    locked = await lock_intent(connection, wanted.operator, wanted.intent)
+    if locked is None:
+        raise MissingError("payment", wanted.intent)
+    earlier = await connection.fetchrow(_EARLIER, wanted.operator, wanted.key)
+    if earlier is not None:
+        if earlier["request_hash"] != wanted.digest():
             raise KeyReused(wanted.key)
+        return one(earlier, Attempt)
+    merchant = await find_merchant(connection, wanted.operator, wanted.merchant)
+    if merchant is None or not merchant.active:
+        raise NotPayable(Unpayable.NO_MERCHANT, wanted.intent)
+    intent, now = locked
+    expires_at = min(intent.expires_at, now + wanted.life)
+    _refuse(intent, len(await attempts_of(connection, intent)), expires_at - now)
+    row = await connection.fetchrow(
+        _BEGIN,
+        intent.operator_id,
+        payment_number(),
+        intent.intent_id,
+        wanted.key,
+        wanted.digest(),
+        merchant.merchant_id,
+        merchant.provider,
+        wanted.channel.value,
+        intent.currency,
+        intent.amount_minor,
+        now,
+        expires_at,
+        now + _FIRST_LOOK,
+    )
+    if row is None:
+        # Another intent of this operator took the key since: its lock is not ours.
+        raise KeyReused(wanted.key)
     return one(row, Attempt)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from coinslot.ledger import accounts, events
 from coinslot.ledger.store import lock_balances, post
 from coinslot.payments.model import GIVEN_BACK, Attempt, Intent, IntentPurpose, Merchant
@@ -9,6 +11,10 @@ from coinslot.payments.port import PaymentSeen
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund
 from coinslot.settlement.payments.unit import Connection
 from coinslot.wire.ids import CustomerId, OperatorId, new_id
+
+PAID_CHANNEL: Final = "coinslot_paid"
+TELL_PAID: Final = f"NOTIFY {PAID_CHANNEL}"
+"""Whoever starts sessions, in whatever process, hears of it with the commit; who misses it looks every second."""
 
 # FOR KEY SHARE waits for whoever forgets the customer; what that left is read by the statement after it.
 _HOLD_CUSTOMER = "SELECT FROM customer WHERE operator_id = $1 AND customer_id = $2 FOR KEY SHARE"
@@ -71,6 +77,7 @@ async def credit(connection: Connection, attempt: Attempt, intent: Intent) -> No
                 amount_minor=intent.amount_minor,
             )
             await post(connection, [held])
+            await connection.execute(TELL_PAID)
     await connection.execute(_CLOSE_OTHERS, intent.operator_id, intent.intent_id, attempt.number)
 
 

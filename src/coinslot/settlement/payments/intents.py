@@ -73,29 +73,34 @@ class OpenIntent(Struct, frozen=True, kw_only=True):
 
 async def open_intent(pool: Pool, wanted: OpenIntent) -> Intent:
     """Note what is to be collected. FieldError; MissingError without such a customer; KeyReused."""
-    _check(wanted)
     async with transaction(pool, Purpose.INTENT) as connection:
-        if wanted.customer is not None and not await _may_pay(connection, wanted.operator, wanted.customer):
-            raise MissingError("customer", wanted.customer)
-        row = await connection.fetchrow(
-            _OPEN,
-            wanted.operator,
-            new_id("pay"),
-            wanted.key,
-            wanted.digest(),
-            wanted.purpose.value,
-            wanted.customer,
-            wanted.currency,
-            wanted.amount_minor,
-            wanted.bonus_minor,
-            wanted.about,
-            wanted.life,
-        )
-        if row is None:
-            row = await connection.fetchrow(_EARLIER, wanted.operator, wanted.key)
-            assert row is not None
-            if row["request_hash"] != wanted.digest():
-                raise KeyReused(wanted.key)
+        return await add_intent(connection, wanted)
+
+
+async def add_intent(connection: Connection, wanted: OpenIntent) -> Intent:
+    """The same in the caller's transaction."""
+    _check(wanted)
+    if wanted.customer is not None and not await _may_pay(connection, wanted.operator, wanted.customer):
+        raise MissingError("customer", wanted.customer)
+    row = await connection.fetchrow(
+        _OPEN,
+        wanted.operator,
+        new_id("pay"),
+        wanted.key,
+        wanted.digest(),
+        wanted.purpose.value,
+        wanted.customer,
+        wanted.currency,
+        wanted.amount_minor,
+        wanted.bonus_minor,
+        wanted.about,
+        wanted.life,
+    )
+    if row is None:
+        row = await connection.fetchrow(_EARLIER, wanted.operator, wanted.key)
+        assert row is not None
+        if row["request_hash"] != wanted.digest():
+            raise KeyReused(wanted.key)
     return one(row, Intent)
 
 

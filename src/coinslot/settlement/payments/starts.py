@@ -8,6 +8,7 @@ asked back with `add_refund`. When no start can follow, `give_up_start` returns 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from coinslot.ledger.store import post
 from coinslot.payments.model import Attempt, Intent, IntentPurpose, Refund, Why
 from coinslot.payments.states import IntentState
 from coinslot.rows import many, one
+from coinslot.settlement.payments.direct_rows import Outcome, end_order
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund
 from coinslot.settlement.payments.rows import (
     INTENT_COLUMNS,
@@ -79,6 +81,7 @@ async def give_up_start(pool: Pool, operator: OperatorId, intent_id: str) -> Ref
             amount_minor=intent.amount_minor,
         )
         await post(connection, [returned])
+        await end_order(connection, operator, intent.intent_id, Outcome.REFUNDED)
         wanted = RefundRequest(key=key, amount_minor=intent.amount_minor, why=Why.START_FAILED)
         return await add_refund(connection, attempt, wanted)
 
@@ -92,6 +95,11 @@ async def _lock(connection: Connection, operator: OperatorId, intent_id: str) ->
     ):
         raise MissingError("paid direct payment", intent_id)
     return locked
+
+
+async def put_off_start(connection: Connection, locked: Locked, pause: timedelta) -> None:
+    """Nothing is decided now: it is due again after the pause. In the transaction that holds the intent."""
+    await save_intent(connection, replace(locked.intent, follow_at=locked.now + pause))
 
 
 async def _decide(connection: Connection, locked: Locked, session: SessionId | None) -> bool:

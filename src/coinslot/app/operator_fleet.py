@@ -51,9 +51,10 @@ def appliance() -> None:
 @click.argument("kind", type=click.Choice([kind.value for kind in ApplianceKind]))
 @click.argument("name")
 @click.option("--code", help="What its QR carries; made up if not given.")
+@click.option("--room", default="", help="Whose guests use it, such as 801: what a front desk reads.")
 @options
 def appliance_add(
-    site_key: str, kind: str, name: str, code: str | None, operator: str | None, as_json: bool
+    site_key: str, kind: str, name: str, code: str | None, room: str, operator: str | None, as_json: bool
 ) -> None:
     """A new appliance at a site."""
 
@@ -61,7 +62,7 @@ def appliance_add(
         own = desk.operator.operator_id
         at = await store.find_site(desk.connection, own, site_key)
         return await store.add_appliance(
-            desk.connection, own, at.site_id, kind=kind, name=name, code=code, by=desk.by
+            desk.connection, own, at.site_id, kind=kind, name=name, code=code, room=room, by=desk.by
         )
 
     emit_one(run(operator, work), as_json=as_json)
@@ -78,7 +79,24 @@ def appliance_list(site_key: str | None, operator: str | None, as_json: bool) ->
         at = None if site_key is None else (await store.find_site(desk.connection, own, site_key)).site_id
         return await store.list_appliances(desk.connection, own, at)
 
-    emit(run(operator, work), ("name", "kind", "code", "closed", "appliance_id", "site_id"), as_json=as_json)
+    columns = ("name", "room", "kind", "code", "closed", "appliance_id", "site_id")
+    emit(run(operator, work), columns, as_json=as_json)
+
+
+@appliance.command("set-room", epilog="Example: coinslot operator appliance set-room 'Dryer 3' 801")
+@click.argument("key", metavar="APPLIANCE")
+@click.argument("room")
+@options
+def appliance_set_room(key: str, room: str, operator: str | None, as_json: bool) -> None:
+    """Say which ROOM an appliance belongs to; '' for none."""
+
+    async def work(desk: Desk) -> Appliance:
+        own = desk.operator.operator_id
+        found = await store.find_appliance(desk.connection, own, key)
+        await store.set_room(desk.connection, own, found.appliance_id, room, by=desk.by)
+        return await store.find_appliance(desk.connection, own, found.appliance_id)
+
+    emit_one(run(operator, work), as_json=as_json)
 
 
 @appliance.command("close", epilog="Example: coinslot operator appliance close 'Shower 3'")

@@ -39,6 +39,8 @@ class Appliance(Struct, frozen=True, kw_only=True):
     kind: str
     name: str
     code: str
+    room: str
+    """Where its guests are, such as 801; empty where that says nothing."""
     closed: bool
     """Taken out of service by its operator: nobody can start it."""
     created_at: datetime

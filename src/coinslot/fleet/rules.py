@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import zoneinfo
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ import msgspec
 from coinslot.fields import FieldError
 
 MAX_METER_SPEC_CHARACTERS = 2000
+MAX_ROOM = 40
 
 _currency = re.compile(r"[A-Z]{3}")
 _appliance_code = re.compile(r"[A-Za-z0-9_-]{4,40}")
@@ -55,6 +57,14 @@ def check_kind(text: str) -> ApplianceKind:
     except ValueError:
         known = ", ".join(kind.value for kind in ApplianceKind)
         raise FieldError("kind", f"{text[:40]!r} is not one of {known}") from None
+
+
+def check_room(text: str) -> str:
+    """Which room an appliance belongs to, as the house calls it; empty for none."""
+    room = unicodedata.normalize("NFC", text).strip()
+    if len(room) > MAX_ROOM or not room.isprintable():
+        raise FieldError("room", f"may be at most {MAX_ROOM} printable characters, such as 801")
+    return room
 
 
 def check_appliance_code(text: str) -> str:

@@ -7,7 +7,7 @@ import asyncpg
 from coinslot.audit import Connection, write_audit
 from coinslot.fields import MissingError, TakenError, clean_name, search_key
 from coinslot.fleet.models import Appliance, Operator, Site, Terminal
-from coinslot.fleet.rules import check_appliance_code, check_currency, check_kind, check_timezone
+from coinslot.fleet.rules import check_appliance_code, check_currency, check_kind, check_room, check_timezone
 from coinslot.fleet.secrets import new_appliance_code
 from coinslot.rows import many, one
 from coinslot.wire.ids import ApplianceId, OperatorId, SiteId, new_id
@@ -109,23 +109,25 @@ async def add_appliance(
     kind: str,
     name: str,
     code: str | None = None,
+    room: str = "",
     by: str,
 ) -> Appliance:
     """A new appliance at a site. Its name is its own at the site, its code everywhere."""
-    name = clean_name("name", name)
+    name, room = clean_name("name", name), check_room(room)
     appliance_id = ApplianceId(new_id("app"))
     async with connection.transaction():
         try:
             async with connection.transaction():
                 row = await connection.fetchrow(
-                    "INSERT INTO appliance (operator_id, appliance_id, site_id, kind, name, code)"
-                    " VALUES ($1, $2, $3, $4, $5, $6) RETURNING *",
+                    "INSERT INTO appliance (operator_id, appliance_id, site_id, kind, name, code, room)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *",
                     operator_id,
                     appliance_id,
                     site_id,
                     check_kind(kind).value,
                     name,
                     new_appliance_code() if code is None else check_appliance_code(code),
+                    room,
                 )
         except asyncpg.UniqueViolationError as error:
             field = _APPLIANCE_NAMES.get(error.constraint_name or "", "name")
@@ -166,6 +168,25 @@ async def find_appliance(connection: Connection, operator_id: OperatorId, key: s
     if len(rows) > 1 and key not in (rows[0]["appliance_id"], rows[0]["code"]):
         raise TakenError("appliance", f"several sites have one called {key!r}; use its id or code")
     return one(rows[0], Appliance)
+
+
+async def set_room(
+    connection: Connection, operator_id: OperatorId, appliance_id: ApplianceId, room: str, *, by: str
+) -> None:
+    """Say which room an appliance belongs to; an empty text for none. FieldError, MissingError."""
+    room = check_room(room)
+    async with connection.transaction():
+        found = await connection.fetchval(
+            "UPDATE appliance SET room = $3 WHERE operator_id = $1 AND appliance_id = $2 RETURNING true",
+            operator_id,
+            appliance_id,
+            room,
+        )
+        if not found:
+            raise MissingError("appliance", appliance_id)
+        await write_audit(
+            connection, operator_id, by=by, action="appliance.room", target=appliance_id, detail=room
+        )
 
 
 async def close_appliance(

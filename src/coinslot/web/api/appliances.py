@@ -29,7 +29,7 @@ MOST_LISTED = 200
 _Services: TypeAlias = NamedDependency[SkipValidation[Services]]
 
 _LIST = """
-    SELECT a.code, a.appliance_id AS id, a.name, a.kind, a.closed, s.name AS site
+    SELECT a.code, a.appliance_id AS id, a.name, a.kind, a.room, a.closed, s.name AS site
     FROM appliance a JOIN site s USING (operator_id, site_id)
     WHERE a.operator_id = $1
 """

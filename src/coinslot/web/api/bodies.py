@@ -189,6 +189,7 @@ class ApplianceListed(Struct, frozen=True, kw_only=True):
     id: Annotated[ApplianceId, Meta(examples=["app_1ht59x2j6a1m4n7p9r3t5w8y"])]
     name: Annotated[str, Meta(examples=["Dispenser 1"])]
     kind: Annotated[str, Meta(examples=["dispenser"])]
+    room: Annotated[str, Meta(description="Whose guests use it; empty: none's.", examples=["801"])]
     site: Annotated[str, Meta(examples=["North Hall"])]
     closed: Annotated[bool, Meta(description="Taken out of service by the operator.", examples=[False])]
 

@@ -60,7 +60,8 @@ class Use(Struct, frozen=True, kw_only=True):
     """What occupies a tap."""
 
     session: SessionId
-    customer: CustomerId
+    customer: CustomerId | None
+    """None: a guest's, paid on the appliance."""
     state: State
     idle_s: int
     """It ends by itself after so long without water."""
@@ -125,7 +126,8 @@ class Appliance(Struct, frozen=True, kw_only=True):
 
     def standing(self, tap: Tap, customer: CustomerId | None) -> Standing:
         """How the tap stands for this customer, in the order in which a start would be refused."""
-        if tap.use is not None and tap.use.customer == customer:
+        # A guest's use is nobody's whom a login could show.
+        if tap.use is not None and customer is not None and tap.use.customer == customer:
             return Standing.MINE_UNKNOWN if tap.use.state is State.UNKNOWN else Standing.MINE
         if self.closed:
             return Standing.CLOSED
@@ -172,7 +174,7 @@ def _tap(row: asyncpg.Record, choice: str) -> Tap:
     if row["session_id"] is not None:
         use = Use(
             session=SessionId(row["session_id"]),
-            customer=CustomerId(row["customer_id"]),
+            customer=row["customer_id"],
             state=State(row["state"]),
             idle_s=_limits.decode(row["limits"]).idle_s,
         )

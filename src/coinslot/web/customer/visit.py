@@ -103,7 +103,9 @@ async def open_visit(page: Page, token: str) -> Visit | None:
         offers = await _offers(connection, here, customer)
     spendable = None if customer is None else customer.spendable_minor
     standings = {tap.choice: here.standing(tap, known) for tap in here.taps}
-    own = [tap for tap in here.taps if tap.use is not None and tap.use.customer == known]
+    own = [
+        tap for tap in here.taps if tap.use is not None and known is not None and tap.use.customer == known
+    ]
     own.sort(key=lambda tap: standings[tap.choice] is Standing.MINE_UNKNOWN)
     return Visit(
         token=token,

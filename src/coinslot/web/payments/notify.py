@@ -12,7 +12,7 @@ from litestar import Request, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import InternalServerException
-from litestar.params import SkipValidation
+from litestar.params import FromPath, SkipValidation
 from litestar.response import Response
 
 from coinslot.engines.connect import UNANSWERED
@@ -93,8 +93,8 @@ class NotifyDoor:
 )
 async def notify(
     request: Request[object, object, State],
-    provider: str,
-    merchant_id: str,
+    provider: FromPath[str],
+    merchant_id: FromPath[str],
     notify_door: NamedDependency[SkipValidation[NotifyDoor]],
     metrics: NamedDependency[SkipValidation[Metrics | None]],
 ) -> Response[bytes]:

@@ -6,6 +6,7 @@ import click
 
 from coinslot.app.operator_agreements import agreement
 from coinslot.app.operator_console import actor, emit, emit_one, run_plain
+from coinslot.app.operator_desks import desk
 from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, terminal
 from coinslot.app.operator_history import alarm, readings, review
 from coinslot.app.operator_merchants import merchant
@@ -16,6 +17,7 @@ from coinslot.app.operator_rules import rules
 from coinslot.app.operator_session import session
 from coinslot.app.operator_stickers import sticker
 from coinslot.app.operator_tariffs import tariff
+from coinslot.app.operator_webhooks import webhook
 from coinslot.fleet.store import create_operator, list_operators
 
 
@@ -73,5 +75,7 @@ for part in (
     readings,
     review,
     alarm,
+    webhook,
+    desk,
 ):
     command.add_command(part)

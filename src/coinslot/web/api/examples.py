@@ -123,7 +123,13 @@ _ENDED: Final = replace(
     duration_ms=143_000,
 )
 _LISTED: Final = ApplianceListed(
-    code="7KQ2M4XR", id=_APPLIANCE, name="Dispenser 1", kind="dispenser", site="North Hall", closed=False
+    code="7KQ2M4XR",
+    id=_APPLIANCE,
+    name="Dispenser 1",
+    kind="dispenser",
+    room="",
+    site="North Hall",
+    closed=False,
 )
 _OUTLET: Final = OutletView(
     terminal=_TERMINAL,

@@ -81,8 +81,8 @@ class DemoPayments:
         self._merchants = Merchants(contents.entries)
         await self._merchants.meet(connection)
 
-    def options(self, port: int) -> PaymentOptions:
-        """For the server, whose HTTP listens there."""
+    def options(self, port: int, url: str) -> PaymentOptions:
+        """For the server, whose HTTP listens at the port, and which is opened at the address."""
         # The sandbox is on this machine: it needs no way through the network.
         here = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(self._host, self._host)
-        return PaymentOptions(find=self._merchants.find, notify_base=address(here, port))
+        return PaymentOptions(find=self._merchants.find, notify_base=address(here, port), pages_base=url)

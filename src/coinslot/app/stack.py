@@ -29,11 +29,14 @@ from coinslot.link.server import LinkServer
 from coinslot.link.sweeper import Sweeper
 from coinslot.payments.model import Merchant
 from coinslot.people.notices import Notifier
+from coinslot.providers.counter import with_counters
 from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
 from coinslot.providers.webhook_calls import Caller
 from coinslot.providers.webhooks import WebhookSender
+from coinslot.settlement.payments.direct_starts import DirectStarts
 from coinslot.settlement.payments.door import PaymentDoor, nobody
+from coinslot.settlement.payments.orders import Orders
 from coinslot.settlement.payments.worker import Cashier, FindProvider
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
@@ -65,6 +68,8 @@ class PaymentOptions:
     """The adapter that has a merchant's keys; None where nothing is configured for it."""
     notify_base: str = ""
     """How providers reach this server; empty: as customers' phones do, or where HTTP listens."""
+    pages_base: str = ""
+    """How guests' phones reach their bills, whose codes appliances show; empty: as customers' phones do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +191,8 @@ class Stack:
         self._at_stop("starts", self.starter.close)
         self._open_payments()
         if Role.LINK in self._roles:
-            self._link = link = LinkServer(self.pool, access, self._options.config)
+            orders = None if self.payments is None else Orders(self.payments)
+            self._link = link = LinkServer(self.pool, access, self._options.config, orders)
             await link.start()
             self._at_stop("link", link.stop)
             self._tasks += link.tasks
@@ -206,14 +212,21 @@ class Stack:
         payments = self._options.payments
         if payments is None:
             return
-        nudge = nobody
+        options, nudge = self._options, nobody
+        find = with_counters(self.pool, payments.find)
         if Role.SWEEP in self._roles:
-            cashier = Cashier(self.pool, payments.find, self.notify_url)
+            cashier = Cashier(self.pool, find, self.notify_url)
             nudge = cashier.nudge
             self._keep(cashier.run(), "cashier")
-        self.payments = PaymentDoor(
-            pool=self.pool, find=payments.find, notify_url=self.notify_url, nudge=nudge
-        )
+            starts = DirectStarts(
+                self.pool,
+                self.outgoing.send_all,
+                keyring=options.keyring,
+                public_url=payments.pages_base or options.public_url,
+                nudge_cashier=nudge,
+            )
+            self._keep(starts.run(), "paid uses")
+        self.payments = PaymentDoor(pool=self.pool, find=find, notify_url=self.notify_url, nudge=nudge)
 
     def notify_url(self, merchant: Merchant) -> str:
         """Where a merchant's provider sends its notifications; empty in a process that has no address for them."""

@@ -19,8 +19,9 @@ _STAFF = """
 class Office:
     """One operator's staff: Anna and Bert decide, Dora is at the desk, Tom repairs."""
 
-    def __init__(self, till: Till) -> None:
+    def __init__(self, till: Till, owner_url: str = "") -> None:
         self.till = till
+        self.owner_url = owner_url
         self.door = PaymentDoor(pool=till.pool, find=till.find)
         self.anna = self.bert = self.dora = self.tom = StaffId("")
 

@@ -51,6 +51,8 @@ class Created(Struct, frozen=True, kw_only=True):
     url: str = ""
     in_app: Mapping[str, str] = {}
     """What the provider's JavaScript is called with."""
+    code: str = ""
+    """What the payer shows at the counter: six digits."""
 
 
 class PaymentState(StrEnum):

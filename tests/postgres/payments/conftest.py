@@ -50,6 +50,6 @@ async def till(pool: Pool, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Ti
 
 
 @pytest.fixture
-async def office(till: Till) -> Office:
+async def office(till: Till, payments_url: str) -> Office:
     """The same operator with its staff."""
-    return await Office(till).open()
+    return await Office(till, payments_url).open()

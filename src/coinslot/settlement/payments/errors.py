@@ -56,6 +56,8 @@ class Barred(StrEnum):
     """The login is disabled."""
     ROLE = "role"
     """Owners and managers decide; the desk may ask."""
+    CASH = "cash"
+    """Owners, managers and the desk handle cash."""
     OWN = "own"
     """A second person has to decide, never the one who asked."""
     MADE_BY_ASKER = "made_by_asker"
@@ -69,6 +71,7 @@ class Barred(StrEnum):
 _BARRED = {
     Barred.DISABLED: "this login is disabled",
     Barred.ROLE: "this role may not; owners and managers decide about refunds, the desk may ask for them",
+    Barred.CASH: "this role may not; owners, managers and the desk handle cash",
     Barred.OWN: "a second person has to decide, never the one who asked",
     Barred.MADE_BY_ASKER: "who asked has made this login or set its password within the last 30 days; let somebody else decide",
     Barred.DECIDED: "it has been decided already; look at what was done",
@@ -81,7 +84,7 @@ class NotAllowed(InputError):
 
     def __init__(self, reason: Barred, request: str = "") -> None:
         said = _BARRED[reason]
-        super().__init__(f"refund request {request}: {said}" if request else f"refund: {said}")
+        super().__init__(f"refund request {request}: {said}" if request else said)
         self.reason = reason
         self.request = request
 

@@ -15,6 +15,7 @@ from coinslot.rows import many, one
 from coinslot.settlement.payments.errors import KeyReused
 from coinslot.settlement.payments.rows import Access
 from coinslot.settlement.payments.unit import Connection
+from coinslot.settlement.ports import Conflict
 from coinslot.wire.ids import OperatorId, StaffId, new_id
 
 MOST_WORDS: Final = 500
@@ -208,7 +209,7 @@ async def earlier_request(access: Access, wish: RefundWish) -> RefundRequest | N
 async def add_request(
     connection: Connection, wish: RefundWish, *, way: Way, currency: str, amount_minor: int, by: StaffId
 ) -> RefundRequest:
-    """Note it, open. KeyReused, also where somebody else took the key a moment ago."""
+    """Note it, open. Conflict where somebody else took the key a moment ago: the next try finds what for."""
     request_id = await connection.fetchval(
         _ADD,
         wish.operator,
@@ -226,7 +227,7 @@ async def add_request(
         by,
     )
     if request_id is None:
-        raise KeyReused(wish.key)
+        raise Conflict("the key was taken meanwhile")
     return await find_request(connection, wish.operator, request_id)
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from coinslot.terminal.entries import Entry
+from coinslot.terminal.views import Phase, View
 from coinslot.wire.messages import Up
 
 
@@ -49,11 +50,12 @@ class Send(Struct, frozen=True):
 
 
 class Display(Struct, frozen=True):
-    """Put two lines, and perhaps a QR code, on an outlet's display."""
+    """Put two lines, and perhaps a QR code, on an outlet's display; `view` says the same for one with buttons."""
 
     outlet: int
     lines: tuple[str, str]
     qr: str | None = None
+    view: View = View(phase=Phase.READY)
 
 
 class Connect(Struct, frozen=True):

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from coinslot.terminal.display import Lines, Texts
 from coinslot.terminal.linking import Linking
+from coinslot.terminal.sales import Sales
 from coinslot.terminal.screens import NOTICE_MS, QR_MS, Screen
 from coinslot.terminal.sessions import Sessions
 from coinslot.wire.messages import (
@@ -26,9 +27,12 @@ from coinslot.wire.messages import (
 class Commands:
     """What was configured, and who gets which message."""
 
-    def __init__(self, link: Linking, sessions: Sessions, screens: dict[int, Screen], texts: Texts) -> None:
+    def __init__(
+        self, link: Linking, sessions: Sessions, sales: Sales, screens: dict[int, Screen], texts: Texts
+    ) -> None:
         self._link = link
         self._sessions = sessions
+        self._sales = sales
         self._screens = screens
         self._texts = texts
         self.config = Config()
@@ -45,7 +49,8 @@ class Commands:
         match message:
             case Welcome():
                 self._configure(message.config)
-                self._link.welcomed(message)
+                if self._link.welcomed(message):
+                    self._sales.relinked()
             case Ack():
                 self._link.acked(message)
             case Stop(session=session):
@@ -58,7 +63,7 @@ class Commands:
             case Ping():
                 self._link.hello()
             case Menu():
-                pass
+                self._sales.offer(message)
             case Update():
                 pass  # this agent is updated by the board's package manager, not over the link
             case _:
@@ -70,9 +75,11 @@ class Commands:
 
     def _show(self, show: Show, now: int) -> None:
         screen = self._screens.get(show.outlet)
-        if screen is None:
+        if screen is None or self._sales.billed(screen, show):
             return
-        if show.qr is not None:
+        if show.request is not None:
+            self._sales.answered(screen, show)
+        elif show.qr is not None:
             screen.show(_two(show.lines) or (self._texts.word("pay"), ""), now, QR_MS, show.qr)
         elif show.bill is not None:
             bill = show.bill

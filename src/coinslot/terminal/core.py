@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from coinslot.terminal import faults
+from coinslot.terminal import faults, power
 from coinslot.terminal.actions import Action, ShutValve
 from coinslot.terminal.commands import Commands
 from coinslot.terminal.display import Texts
@@ -12,6 +12,7 @@ from coinslot.terminal.entries import Booted, Metered
 from coinslot.terminal.events import (
     Boot,
     BytesReceived,
+    Cancelled,
     Event,
     KeyPressed,
     LinkDown,
@@ -32,12 +33,13 @@ from coinslot.terminal.keypad import Keypad
 from coinslot.terminal.linking import Linking
 from coinslot.terminal.rating import NoRater, Rater
 from coinslot.terminal.readings import Teller
+from coinslot.terminal.sales import Sales
 from coinslot.terminal.screens import Screen
 from coinslot.terminal.scribe import Scribe
 from coinslot.terminal.sessions import Sessions
 from coinslot.terminal.settings import Settings
 from coinslot.terminal.taps import FOLLOW_MS, Tap
-from coinslot.wire.messages import CodeEntered, Gone, QrWanted
+from coinslot.wire.messages import CodeEntered, Gone
 from coinslot.wire.records import DeclineReason, FaultCode, StopReason
 
 
@@ -55,8 +57,8 @@ class Core:
         self._screens: dict[int, Screen] = {}
         self._tellers: dict[int, Teller] = {}
         self._keypads: dict[int, Keypad] = {}
-        self._commands = Commands(self.link, self.sessions, self._screens, self._texts)
-        self._requests = 0
+        self._sales = Sales(self._scribe, self.link, self.sessions, self._screens)
+        self._commands = Commands(self.link, self.sessions, self._sales, self._screens, self._texts)
         self._metered_at = 0
 
     @property
@@ -110,8 +112,10 @@ class Core:
                     self.sessions.end(self.taps[outlet], StopReason.KEY)
             case KeyPressed():
                 self._key(event)
-            case PackageChosen():
-                self._package(event)
+            case PackageChosen(outlet=outlet, provider=provider, package=package):
+                self._sales.chosen(outlet, package, provider)
+            case Cancelled(outlet=outlet):
+                self._sales.back(outlet)
             case SensorsRead(outlet=outlet):
                 self._sensors(event, self.taps.get(outlet))
             case ValveIs(outlet=outlet, open=is_open):
@@ -119,7 +123,9 @@ class Core:
                     self.taps[outlet].reports(open_it=is_open, now=self._scribe.now)
             case Shutdown():
                 self._shut_down()
-            case Boot() | Tick():
+            case Tick():
+                self._listen_for_power()
+            case Boot():
                 pass
             case _:
                 assert_never(event)
@@ -129,6 +135,7 @@ class Core:
     def _boot(self, boot: Boot) -> None:
         scribe = self._scribe
         scribe.begin(boot.seed)
+        self._sales.begin(boot.seed)
         for outlet in self.settings.outlets:
             scribe.act(ShutValve(outlet.outlet))
         bad = scribe.kept.read(boot.lines)
@@ -143,7 +150,7 @@ class Core:
             self._screens[settings.outlet] = Screen(tap, self._texts, self._rater)
             self._tellers[settings.outlet] = Teller()
             self._keypads[settings.outlet] = Keypad()
-            tap.ordered_at = scribe.now
+            tap.order(open_it=False, now=scribe.now)
             faults.restore(scribe, tap)
         self.sessions.recover()
 
@@ -184,6 +191,15 @@ class Core:
             tap.run.sensors.add(tap.sensors)
         if read.values.get("leak", 0) > 0:
             self._fault(tap, FaultCode.LEAK)
+        if power.SENSOR in read.values:
+            for code in tap.draws(read.values[power.SENSOR], self._scribe.now):
+                self._fault(tap, code)
+
+    def _listen_for_power(self) -> None:
+        # At a tick, when the shell has asked every sensor: a loop that stood still is no silent sensor.
+        for tap in self.taps.values():
+            if tap.power.silent(self._scribe.now):
+                self._fault(tap, FaultCode.SENSOR)
 
     def _fault(self, tap: Tap, code: FaultCode) -> None:
         session = tap.run.about.session if tap.run is not None else None
@@ -201,29 +217,15 @@ class Core:
             if pressed.key == "#":
                 self.sessions.end(tap, StopReason.KEY)
             return
+        if self._sales.key(pressed.outlet, pressed.key):
+            return
         typed = self._keypads[pressed.outlet].press(pressed.key, self._scribe.now)
         if typed is not None and self.link.is_up:
             self.link.send(
                 CodeEntered(
-                    link=self.link.number, outlet=pressed.outlet, digits=typed, request=self._request()
+                    link=self.link.number, outlet=pressed.outlet, digits=typed, request=self._sales.request()
                 )
             )
-
-    def _package(self, chosen: PackageChosen) -> None:
-        if chosen.outlet in self.taps and self.link.is_up:
-            self.link.send(
-                QrWanted(
-                    link=self.link.number,
-                    outlet=chosen.outlet,
-                    provider=chosen.provider,
-                    package=chosen.package,
-                    request=self._request(),
-                )
-            )
-
-    def _request(self) -> str:
-        self._requests += 1
-        return f"req-{self.kept.boot}-{self._requests}"
 
     def _bytes(self, data: bytes) -> None:
         message = understand(data)
@@ -241,6 +243,8 @@ class Core:
                 self._fault(tap, FaultCode.VALVE_STUCK)
             if faults.meter_is_stuck(tap, now):
                 self._fault(tap, FaultCode.METER_STUCK)
+            if faults.draws_nothing(tap):
+                self._fault(tap, FaultCode.NO_LOAD)
             self.sessions.keep_limits(tap)
             self.sessions.checkpoint(tap)
             if tap.faults:
@@ -272,7 +276,9 @@ class Core:
             if outlet in self._screens:
                 self._screens[outlet].show(self._texts.declined(reason), now)
         for outlet, ending in self.sessions.ended.items():
-            self._screens[outlet].end(ending, now)
+            if outlet in self._screens:
+                self._screens[outlet].end(ending, now)
+        self._sales.tick()
         self.sessions.declined.clear()
         self.sessions.ended.clear()
         for outlet, screen in self._screens.items():

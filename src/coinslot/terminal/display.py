@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from coinslot.terminal.settings import Language
+from coinslot.wire.messages import Note, PackageOffered
 from coinslot.wire.records import DeclineReason, FaultCode, StopReason
 from coinslot.wire.registers import Register
 
 Lines = tuple[str, str]
+COLUMNS = 32
+"""Of one line of a display of two."""
 
 _TEXTS: dict[str, Lines] = {
     "ready": ("请扫码或输入取水码", "Scan or enter code"),
@@ -24,6 +27,31 @@ _TEXTS: dict[str, Lines] = {
     "bill": ("消费", "Charged"),
     "balance": ("余额", "Balance"),
     "pay": ("请扫码付款", "Scan to pay"),
+    "choose": ("请选择套餐", "Choose a package"),
+    "pay_with": ("请选择支付方式", "How to pay"),
+    "waiting": ("正在生成付款码…", "Making the code…"),
+    "scanned": ("已扫码 请确认付款", "Scanned, please confirm"),
+    "paid": ("已付款 正在启动…", "Paid, starting…"),
+    "left": ("剩余", "Left"),
+    "refund": ("退款", "Refunded"),
+    "thanks": ("谢谢使用", "Thank you"),
+    "again": ("请重新选择", "Choose again"),
+}
+
+_NOTES: dict[Note, Lines] = {
+    Note.SCANNED: _TEXTS["scanned"],
+    Note.PAID: _TEXTS["paid"],
+    Note.REFUNDED: ("未能启动 已全额退款", "Not started, all refunded"),
+    Note.EXPIRED: ("付款码已过期", "The code has expired"),
+    Note.BUSY: ("正在使用中", "In use"),
+    Note.UNAVAILABLE: ("暂时无法购买", "Not on sale now"),
+    Note.TRY_AGAIN: ("暂无应答 请重试", "No answer, try again"),
+}
+
+_PROVIDERS: dict[str, Lines] = {
+    "wechat": ("微信支付", "WeChat Pay"),
+    "alipay": ("支付宝", "Alipay"),
+    "stripe": ("银行卡", "Card"),
 }
 
 _DECLINED: dict[DeclineReason, Lines] = {
@@ -80,7 +108,15 @@ def in_chinese(text: str) -> str:
 
 
 _LONGEST_FIRST = sorted(
-    {*_TEXTS.values(), *_DECLINED.values(), *_REASONS.values(), *_FAULTS.values()},
+    {
+        *_TEXTS.values(),
+        *_DECLINED.values(),
+        *_REASONS.values(),
+        *_FAULTS.values(),
+        *_RELAY_FAULTS.values(),
+        *_NOTES.values(),
+        *_PROVIDERS.values(),
+    },
     key=lambda pair: (-len(pair[1]), pair[1]),
 )
 
@@ -99,17 +135,44 @@ class Texts:
         """Why a start was refused."""
         return _pick(_DECLINED[reason], self._language), ""
 
-    def ended(self, reason: StopReason, usage: Mapping[Register, int], amount_minor: int | None) -> Lines:
+    def ended(
+        self,
+        reason: StopReason,
+        usage: Mapping[Register, int],
+        amount_minor: int | None,
+        currency: str = "CNY",
+    ) -> Lines:
         """The end of a session, before the server's bill."""
-        return _pick(_REASONS[reason], self._language), _line(usage, amount_minor)
+        return _pick(_REASONS[reason], self._language), _line(usage, amount_minor, currency)
 
     def fault(self, code: FaultCode) -> Lines:
         """An outlet out of order."""
         return self.word("fault"), _pick(_FAULTS[code], self._language)
 
-    def in_use(self, usage: Mapping[Register, int], amount_minor: int | None) -> Lines:
+    def relay_fault(self, code: FaultCode) -> Lines:
+        """The same where a relay is the valve."""
+        return self.word("fault"), _pick(_RELAY_FAULTS.get(code, _FAULTS[code]), self._language)
+
+    def in_use(self, usage: Mapping[Register, int], amount_minor: int | None, currency: str = "CNY") -> Lines:
         """Quantity and money as they run."""
-        return _line(usage, amount_minor), self.word("stop")
+        return _line(usage, amount_minor, currency), self.word("stop")
+
+    def time_left(self, left_s: int) -> Lines:
+        """What is left of the time that was bought."""
+        return f"{self.word('left')} {clock(left_s)}", self.word("stop")
+
+    def note(self, note: Note) -> str:
+        """What became of a wish to pay here."""
+        return _pick(_NOTES[note], self._language)
+
+    def provider(self, provider: str) -> str:
+        """The name of a way to pay; its id where no name is known."""
+        return _pick(_PROVIDERS.get(provider, (provider, provider)), self._language)
+
+    def title(self, package: PackageOffered) -> str:
+        """In one language, where the operator wrote both: `30 分钟 · 30 min`."""
+        parts = package.title.split(" · ")
+        return _pick((parts[0], parts[1]), self._language) if len(parts) == 2 else package.title
 
     def bill(self, charge_minor: int, balance_minor: int, currency: str) -> Lines:
         """What it came to."""
@@ -148,10 +211,27 @@ def quantity(usage: Mapping[Register, int]) -> str:
         parts.append(f"x {usage[Register.COUNT]}")
     if not parts:
         seconds = usage.get(Register.S, 0)
-        parts.append(f"{seconds // 60}:{seconds % 60:02d}")
+        parts.append(clock(seconds))
     return " ".join(parts)
 
 
-def _line(usage: Mapping[Register, int], amount_minor: int | None) -> str:
-    amount = "" if amount_minor is None else f"  {money(amount_minor)}"
+def clock(seconds: int) -> str:
+    """Minutes and seconds."""
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def columns(text: str) -> int:
+    """Its width on a character display, where a Chinese character takes two places."""
+    return sum(2 if ord(sign) > 0x2E80 else 1 for sign in text)
+
+
+def fitted(text: str, most: int = COLUMNS) -> str:
+    """As much of a text from elsewhere as a line holds."""
+    while columns(text) > most:
+        text = text[:-1]
+    return text
+
+
+def _line(usage: Mapping[Register, int], amount_minor: int | None, currency: str) -> str:
+    amount = "" if amount_minor is None else f"  {money(amount_minor, currency)}"
     return f"{quantity(usage)}{amount}"

@@ -70,7 +70,7 @@ class StopKey(Struct, frozen=True):
 
 
 class KeyPressed(Struct, frozen=True):
-    """A key of an outlet's keypad: `0`…`9`, `*` (clear) or `#` (confirm; stop while in use)."""
+    """A key of an outlet's keypad: `0`…`9`, `*` (clear, back) or `#` (confirm; stop while in use)."""
 
     outlet: int
     key: str
@@ -84,8 +84,14 @@ class PackageChosen(Struct, frozen=True):
     package: Id
 
 
+class Cancelled(Struct, frozen=True):
+    """Somebody went back to what is sold: the back button, or "again" after the end."""
+
+    outlet: int
+
+
 class SensorsRead(Struct, frozen=True):
-    """The sensors of an outlet, by name with their unit; `leak` above 0 is a leak."""
+    """The sensors of an outlet, by name with their unit; `leak` above 0 is a leak, `power_w` is what it draws."""
 
     outlet: int
     values: Mapping[str, int]
@@ -117,6 +123,7 @@ Event: TypeAlias = (
     | StopKey
     | KeyPressed
     | PackageChosen
+    | Cancelled
     | SensorsRead
     | ValveIs
     | Tick

@@ -54,6 +54,18 @@ def meter_is_stuck(tap: Tap, now: int) -> bool:
     )
 
 
+def draws_nothing(tap: Tap) -> bool:
+    """Whether the relay has been closed long enough, and still no appliance is there.
+
+    Like the valve's word, only a reading of the power after that time counts.
+    """
+    run, settings = tap.run, tap.settings
+    if run is None or run.loaded or settings.no_load_w is None:
+        return False
+    within_ms = min(settings.load_within_s, run.about.limits.s) * 1000
+    return tap.power.heard_at - run.opened_at >= within_ms
+
+
 def _write(scribe: Scribe, tap: Tap, code: FaultCode, session: str | None, *, active: bool) -> None:
     # A full journal keeps its last bytes for the ends of sessions; the display shows the fault anyway.
     if not scribe.has_room(len(scribe.kept.open)):

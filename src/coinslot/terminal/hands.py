@@ -20,6 +20,7 @@ from coinslot.terminal.actions import (
 )
 from coinslot.terminal.journal import Journal
 from coinslot.terminal.ports import Hardware
+from coinslot.terminal.views import Phase, View
 from coinslot.wire.messages import Up
 
 log = logging.getLogger(__name__)
@@ -65,9 +66,10 @@ class Hands:
             self._valve(number, open_it=False)
 
     def show_all(self, lines: tuple[str, str]) -> None:
-        """The same on every display, when there is no core to decide."""
+        """The same on every display, when there is no core to decide: out of order."""
         for number in self._hardware.outlets:
             self._show(number, lines, None)
+            self._draw(number, View(phase=Phase.FAULT, text=lines[1]))
 
     def _one(self, action: Action) -> None:
         match action:
@@ -83,8 +85,9 @@ class Hands:
                 self._valve(outlet, open_it=False)
             case Send(message=message):
                 self._wire.send(message)
-            case Display(outlet=outlet, lines=lines, qr=qr):
+            case Display(outlet=outlet, lines=lines, qr=qr, view=view):
                 self._show(outlet, lines, qr)
+                self._draw(outlet, view)
             case Connect(link=link):
                 self._wire.connect(link)
             case Disconnect():
@@ -105,3 +108,12 @@ class Hands:
             self._hardware.outlets[number].screen.show(lines, qr)
         except OSError as error:
             log.warning("display %d does not answer: %s", number, error)
+
+    def _draw(self, number: int, view: View) -> None:
+        touch = self._hardware.outlets[number].touch
+        if touch is None:
+            return
+        try:
+            touch.draw(view)
+        except OSError as error:
+            log.warning("touch display %d does not answer: %s", number, error)

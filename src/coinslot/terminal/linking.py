@@ -164,8 +164,8 @@ class Linking:
 
     # ------------------------------------------------------------ the server's words
 
-    def welcomed(self, welcome: Welcome) -> None:
-        """What the server has of our records, and its time."""
+    def welcomed(self, welcome: Welcome) -> bool:
+        """What the server has of our records, and its time. Whether this opens the link."""
         scribe = self._scribe
         scribe.wall_offset_ms = welcome.now_ms - scribe.now
         if welcome.now_ms >= scribe.kept.wall_ms + TIME_STEP_MS:
@@ -179,9 +179,9 @@ class Linking:
             self.phase = Phase.GREETING
             self._in_flight = None
             self._greet()
-            return
+            return False
         if welcome.epoch != scribe.kept.epoch or welcome.acked >= scribe.kept.next_seq:
-            return  # not about our records; the hello is repeated and the server asked again
+            return False  # not about our records; the hello is repeated and the server asked again
         greeting, self.phase = self.phase is Phase.GREETING, Phase.UP
         self._failures = self._silent_links = 0
         self._highest_sent = max(self._highest_sent, welcome.acked)
@@ -191,10 +191,11 @@ class Linking:
             # The server may count this link from long after we do, and its starts would come expired.
             self.hello()
         if self._in_flight is not None and self._in_flight[0] == welcome.acked + 1:
-            return  # the answer to a ping, while these very records are on their way
+            return greeting  # the answer to a ping, while these very records are on their way
         self._in_flight = None
         self._tries = 0
         self._next_send = welcome.acked + 1
+        return greeting
 
     def acked(self, ack: Ack) -> None:
         """Records up to a place are the server's; perhaps one is missing there."""

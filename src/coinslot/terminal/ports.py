@@ -11,14 +11,15 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from coinslot.terminal.events import KeyPressed, PackageChosen, StopKey
+from coinslot.terminal.events import Cancelled, KeyPressed, PackageChosen, StopKey
+from coinslot.terminal.views import View
 from coinslot.wire.registers import Registers
 
-Pressed = StopKey | KeyPressed | PackageChosen
+Pressed = StopKey | KeyPressed | PackageChosen | Cancelled
 
 
 class Valve(Protocol):
-    """A valve or relay that is shut whenever it has no power."""
+    """A valve that is shut, or a relay that is open, whenever it has no power. Of a relay, "open" lets it run."""
 
     def open(self) -> None:
         """Let it run."""
@@ -44,12 +45,20 @@ class Screen(Protocol):
         """Show this until the next call."""
 
 
+class Touch(Protocol):
+    """A display that draws buttons, prices and codes."""
+
+    def draw(self, view: View) -> None:
+        """Draw this until the next call; at most twice a second while in use, else once a second."""
+
+
 class Sensors(Protocol):
     """Anything measured for the bill or the alarms."""
 
     def read(self) -> Mapping[str, int]:
         """Values by name with unit: `tds_ppm`, `water_decic`, `tank_decic`, `tank_level_permille`,
-        `filter_age_h`; `leak` above 0 is an alarm."""
+        `filter_age_h`; `leak` above 0 is an alarm. Where an outlet's settings look at power: `power_w`, watts
+        at this moment."""
 
 
 class Outlet(Struct, frozen=True):
@@ -59,6 +68,8 @@ class Outlet(Struct, frozen=True):
     meter: Meter | None
     screen: Screen
     sensors: Sensors | None = None
+    touch: Touch | None = None
+    """Beside or instead of the two lines."""
 
 
 class Hardware(Protocol):

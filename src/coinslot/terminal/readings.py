@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from coinslot.terminal.power import SENSOR
 from coinslot.terminal.taps import Tap
 from coinslot.wire.messages import MAX_SENSORS, Config, Readings
 from coinslot.wire.registers import MAX_COUNT, Register
@@ -42,7 +43,10 @@ class Teller:
             ticks_ms=now,
             registers=dict(tap.registers),
             flow_ml_per_min=None if flow is None else min(flow, MAX_COUNT),
+            power_w=None if tap.power.silent(now) else tap.power.power_w,
             valve_open=tap.is_open(),
             session=tap.run.about.session if tap.run else None,
-            sensors=dict(list(tap.sensors.items())[:MAX_SENSORS]),
+            sensors=dict(
+                [(name, value) for name, value in tap.sensors.items() if name != SENSOR][:MAX_SENSORS]
+            ),
         )

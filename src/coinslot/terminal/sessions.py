@@ -27,6 +27,7 @@ MAX_RECORD_BYTES = 3800
 class Ending(Struct, frozen=True):
     """How a session ended, for the display."""
 
+    session: str
     reason: StopReason
     usage: Mapping[Register, int]
     quote: bytes
@@ -165,7 +166,7 @@ class Sessions:
             return
         self._count_seconds(tap, run)
         usage = run.usage(tap.registers)
-        self.ended[tap.number] = Ending(reason, usage, bytes(run.about.quote))
+        self.ended[tap.number] = Ending(run.about.session, reason, usage, bytes(run.about.quote))
         at_s = max(0, self._scribe.now - run.opened_at) // 1000
         self._stopped(
             Stopped(
@@ -199,6 +200,8 @@ class Sessions:
                 self._open(tap, about.session)
                 continue
             registers = self._scribe.kept.registers.get(about.outlet, about.start)
+            usage = {register: value - about.start.get(register, 0) for register, value in registers.items()}
+            self.ended[about.outlet] = Ending(about.session, StopReason.POWER_LOSS, usage, bytes(about.quote))
             self._stopped(
                 Stopped(
                     boot=self._scribe.kept.boot,
@@ -230,7 +233,15 @@ class Sessions:
         about = self._scribe.kept.open[session]
         now = self._scribe.now
         carried_s = tap.registers[Register.S] - about.start.get(Register.S, 0)
-        tap.run = Run(about, opened_at=now, by_time=not tap.settings.meters, carried_s=carried_s)
+        tap.run = Run(
+            about,
+            opened_at=now,
+            by_time=tap.settings.by_time,
+            by_power=tap.settings.idle_w is not None,
+            # What drew power before it was lost need not do so at once: idleness looks after that.
+            loaded=tap.settings.no_load_w is None or carried_s > 0,
+            carried_s=carried_s,
+        )
         tap.run.checkpointed = dict(tap.registers)
         tap.order(open_it=True, now=now)
         self._scribe.act(OpenValve(tap.number))

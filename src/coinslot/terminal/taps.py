@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from coinslot.terminal.limits import limit_of
+from coinslot.terminal.power import Power
 from coinslot.terminal.runs import Run
 from coinslot.terminal.settings import MeterKind, OutletSettings
 from coinslot.wire.records import FaultCode
@@ -13,8 +14,10 @@ from coinslot.wire.registers import Register, Registers
 
 QUIET_MS = 60_000
 """A fault is over when its cause has not been seen for this long."""
-STUCK_METER_MS = 600_000
-"""A still meter cannot be judged behind a shut valve: after this long another session may try it."""
+IN_USE_ONLY = frozenset({FaultCode.METER_STUCK, FaultCode.NO_LOAD, FaultCode.OVERLOAD, FaultCode.STALL})
+"""What cannot be judged behind a shut valve or an open relay."""
+TRY_AGAIN_MS = 600_000
+"""Such a fault is over after this long: another session may try."""
 FOLLOW_MS = 2_000
 """A valve has this long to follow its order; a motor valve takes about one second."""
 SEEP_MS = 10_000
@@ -38,6 +41,7 @@ class Tap:
     read_at: int = 0
     faults: dict[FaultCode, int] = field(default_factory=dict)
     """When the cause of each active fault was last seen."""
+    power: Power = field(init=False)
     _offset: Registers = field(default_factory=dict)
     _raw: Registers = field(default_factory=dict)
     _seep_from: int = 0
@@ -48,6 +52,7 @@ class Tap:
     def __post_init__(self) -> None:
         for register in (*self.settings.meters, Register.S):
             self.registers.setdefault(register, 0)
+        self.power = Power(self.settings)
         if not self.settings.meters:
             self.known = True
 
@@ -62,6 +67,14 @@ class Tap:
         self.ordered_at = now
         self._seeped = 0
         self._seep_from = now
+        self.power.ordered(now)
+
+    def draws(self, power_w: int, now: int) -> list[FaultCode]:
+        """Take a reading of the power: the faults it shows."""
+        found = self.power.read(power_w, now, is_open=self.open or now - self.ordered_at < FOLLOW_MS)
+        if self.run is not None:
+            self.run.drew(now, loaded=self.power.loaded(), idles=self.power.idles())
+        return found
 
     def reports(self, *, open_it: bool, now: int) -> None:
         """Remember what the valve says of itself."""
@@ -115,6 +128,8 @@ class Tap:
             self.registers[register] = after
             self._raw[register] = value
         self.known = True
+        if gains:
+            self.power.counted()
         self._pace, self._pace_ms = gains, max(1, now - self.read_at)
         self.read_at = now
         return gains, backwards
@@ -133,5 +148,5 @@ class Tap:
         return [
             code
             for code, seen_at in self.faults.items()
-            if now - seen_at >= (STUCK_METER_MS if code is FaultCode.METER_STUCK else QUIET_MS)
+            if now - seen_at >= (TRY_AGAIN_MS if code in IN_USE_ONLY else QUIET_MS)
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from msgspec import Raw
+
 from coinslot.terminal.actions import (
     Action,
     Append,
@@ -22,7 +24,9 @@ from coinslot.terminal.events import Boot, Event, LinkUp, MessageReceived, Meter
 from coinslot.terminal.journal import parse
 from coinslot.terminal.kept import Kept
 from coinslot.terminal.memory import MemoryJournal
+from coinslot.terminal.rating import Rater
 from coinslot.terminal.settings import Language, OutletSettings, Settings
+from coinslot.terminal.views import View
 from coinslot.wire.codec import decode_record, encode
 from coinslot.wire.ids import Epoch
 from coinslot.wire.messages import Ack, Down, Limits, Records, Start, Up, Welcome
@@ -46,10 +50,16 @@ def limits(ml: int = 10_000, s: int = 600, idle_s: int = 90) -> Limits:
 class Rig:
     """Feeds events, carries out actions, and fails at once when a rule of the link is broken."""
 
-    def __init__(self, settings: Settings = SHOWER, journal: MemoryJournal | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings = SHOWER,
+        journal: MemoryJournal | None = None,
+        rater: Rater | None = None,
+    ) -> None:
         self.settings = settings
         self.journal = journal if journal is not None else MemoryJournal()
-        self.core = Core(settings)
+        self.rater = rater
+        self.core = Core(settings, rater)
         self.now = 0
         self.boots = 0
         self.raw_ml = 0
@@ -57,6 +67,7 @@ class Rig:
         self.openings: list[str] = []
         self.sent: list[Up] = []
         self.shown: dict[int, tuple[str, str]] = {}
+        self.views: dict[int, View] = {}
         self.connects: list[int] = []
         self.actions: list[Action] = []
         self.crash_at: int | None = None
@@ -68,7 +79,7 @@ class Rig:
 
     def boot(self) -> Rig:
         opened = self.journal.open()
-        self.core = Core(self.settings)
+        self.core = Core(self.settings, self.rater)
         self.boots += 1
         self.now = 0
         self.feed(Boot(lines=opened.lines, seed=f"ep_{self.boots}", damaged=opened.damaged))
@@ -130,9 +141,11 @@ class Rig:
         outlet: int = 0,
         expires_in_ms: int = 30_000,
         within: Limits | None = None,
+        quote: bytes = b"null",
     ) -> list[Action]:
         return self.say(
             Start(
+                quote=Raw(quote),
                 link=self.link if link is None else link,
                 command=command,
                 session=session,
@@ -205,8 +218,10 @@ class Rig:
             case Send(message=message):
                 encode(message)  # within 4 KiB
                 self.sent.append(message)
-            case Display(outlet=outlet, lines=lines):
+            case Display(outlet=outlet, lines=lines, qr=qr, view=view):
                 self.shown[outlet] = lines
+                self.views[outlet] = view
+                assert view.qr == qr
             case Connect(link=link):
                 assert self.durable().link >= link, "a link number is on disk before it is used"
                 assert not self.connects or link > self.connects[-1], "link numbers rise"

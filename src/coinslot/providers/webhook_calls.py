@@ -57,23 +57,22 @@ class Caller:
     """Calls endpoints. `private`: networks of private addresses that may be called."""
 
     def __init__(
-        self, private: Sequence[Network] = (), resolver: Resolve = resolve, tls: ssl.SSLContext | None = None
+        self, private: Sequence[Network] = (), resolver: Resolve = resolve, *, within_s: float = TIME_S
     ) -> None:
         self._private = tuple(private)
         self._resolve = resolver
-        self._tls = tls or ssl.create_default_context()
+        self._within_s = within_s
+        self._tls = ssl.create_default_context()
 
-    async def call(
-        self, url: str, headers: Mapping[str, str], body: bytes, *, within_s: float = TIME_S
-    ) -> Outcome:
+    async def call(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """Post it. What came of it is an Outcome in any case."""
         began = time.monotonic()
         heard = _Heard()
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(self._within_s):
                 error = await self._post(url, headers, body, heard)
         except TimeoutError:
-            error = f"no whole answer within {within_s:.0f} s"
+            error = f"no whole answer within {self._within_s:.0f} s"
         except NotCalled as reason:
             error = str(reason)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError, UnicodeError) as problem:

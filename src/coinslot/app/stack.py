@@ -30,6 +30,7 @@ from coinslot.link.sweeper import Sweeper
 from coinslot.payments.model import Merchant
 from coinslot.people.notices import Notifier
 from coinslot.providers.counter import with_counters
+from coinslot.providers.counter import with_counters
 from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
 from coinslot.providers.webhook_calls import Caller
@@ -65,7 +66,7 @@ class PaymentOptions:
     """What this process needs to collect and return money."""
 
     find: FindProvider
-    """The adapter that has a merchant's keys; None where nothing is configured for it."""
+    """The adapter that has a merchant's keys; None where nothing is configured for it. Counters need none."""
     notify_base: str = ""
     """How providers reach this server; empty: as customers' phones do, or where HTTP listens."""
     pages_base: str = ""
@@ -213,6 +214,7 @@ class Stack:
         if payments is None:
             return
         options, nudge = self._options, nobody
+        find = with_counters(self.pool, payments.find)
         find = with_counters(self.pool, payments.find)
         if Role.SWEEP in self._roles:
             cashier = Cashier(self.pool, find, self.notify_url)

@@ -29,7 +29,9 @@ from coinslot.web.api.terminals import claim_throttle, terminal_routes
 from coinslot.web.console.pages import CONSOLE, DOOR
 from coinslot.web.console.routes import console_router
 from coinslot.web.customer.arriving import ARRIVING
+from coinslot.web.customer.money_pages import MONEY
 from coinslot.web.customer.using import USING
+from coinslot.web.desk.routes import DESK
 from coinslot.web.health import healthz
 from coinslot.web.keys import ApiKeys, key_guard
 from coinslot.web.metrics import Metrics, metrics_route
@@ -73,11 +75,20 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
         request_class=ApiRequest,
         request_max_body_size=MAX_BODY_BYTES,
     )
-    pages = page_router([*ARRIVING, *USING, *DOOR, *(wall_pages() if services.wall is not None else ())])
+    pages = page_router(
+        [*ARRIVING, *USING, *MONEY, *DOOR, *DESK, *(wall_pages() if services.wall is not None else ())]
+    )
     door = services.payments
     notify_door = None if door is None else NotifyDoor(door)
     return Litestar(
-        [api, pages, console_router(CONSOLE), healthz, metrics_route, *(() if notify_door is None else (notify,))],
+        [
+            api,
+            pages,
+            console_router(CONSOLE),
+            healthz,
+            metrics_route,
+            *(() if notify_door is None else (notify,)),
+        ],
         state=State({"services": services}),
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),

@@ -224,7 +224,7 @@ async def test_where_to_top_up_is_told_to_whoever_is_logged_in(api: Api, house: 
         assert "Scan the code on an appliance" in (await browser.open("/topup")).text
         page = await browser.log_in(path_of(terminal))
         assert "Your wallet has ¥0.00; a start here takes at least ¥0.50" in page.text
-        assert "/topup" in page.links
+        assert f"/topup?operator={house.operator}&back={path_of(terminal)}" in page.links
         page = await browser.open("/topup")
         for text in ("North", "¥0.00", "138****8000", "Hall of Dispenser 1"):
             assert text in page.text, text

@@ -154,11 +154,11 @@ async def test_a_refusal_is_told_with_what_to_do_and_holds_nothing(
     assert (await sessions(api), await api.entries()) == (0, before)
 
 
-async def test_too_little_money_leads_to_the_counter(api: Api, house: House) -> None:
+async def test_too_little_money_leads_to_a_top_up_and_back(api: Api, house: House) -> None:
     async with Browser(api) as browser:
         terminal, _, page = await ready(api, house, browser, amount_minor=49)
         assert page.main is None
-        assert "/topup" in page.links
+        assert f"/topup?operator={house.operator}&back={path_of(terminal)}" in page.links
         forged = Form(f"{path_of(terminal)}/start", {**page.forms[0].fields, "outlet": "0", "key": "k" * 20})
         answer = await browser.press(forged)
         assert answer.status == 409

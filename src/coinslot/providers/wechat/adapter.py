@@ -160,6 +160,11 @@ class WechatPay:
         """See `payments.port.Provider`."""
         return notifications.answer(outcome)
 
+    @property
+    def knows_payers(self) -> bool:
+        """Whether it can tell who uses a page inside WeChat: that takes the app's own secret."""
+        return bool(self._keys.app_secret)
+
     def authorize_url(self, redirect: str, state: str) -> str:
         """See `openid.authorize_url`."""
         return openid.authorize_url(self._keys, redirect, state)

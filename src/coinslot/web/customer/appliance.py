@@ -69,6 +69,7 @@ def show_appliance(
         held=figures.money(balance.held_minor, balance.currency) if balance.held_minor else "",
         arrears=figures.money(balance.arrears_minor, balance.currency) if balance.arrears_minor else "",
         least=_least(visit),
+        topup=f"/topup?operator={visit.here.operator}&back={visit.path}",
         phone=shown_phone(customer.here.phone),
     )
 

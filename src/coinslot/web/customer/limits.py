@@ -25,6 +25,9 @@ FORM_EVERY_S: Final = 1.0
 CODE_REMEMBERED_S: Final = 60.0
 """As long as no other can be had for the same number."""
 LOGIN_REMEMBERED_S: Final = 20.0
+ASKS: Final = 4
+ASK_EVERY_S: Final = 5.0
+"""Somebody who waits presses more often than a provider wants to be asked; it is polled anyway."""
 PICTURES: Final = 2
 """Pictures looked at in one moment; each takes up to a second and a connection to the database."""
 _ALL: Final = 100
@@ -77,6 +80,12 @@ class Limits:
     presses: tuple[asyncio.Lock, ...] = field(
         default_factory=lambda: tuple(asyncio.Lock() for _ in range(_PRESS_LOCKS))
     )
+    asked: Throttle = field(
+        default_factory=lambda: Throttle(
+            burst=ASKS, every_s=ASK_EVERY_S, all_burst=ASKS * _ALL, all_every_s=ASK_EVERY_S / _ALL
+        )
+    )
+    """Questions to a provider about one payment, by its id."""
     pictures: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PICTURES))
 
     def press(self, page: Page) -> asyncio.Lock:

@@ -30,7 +30,6 @@ from coinslot.link.sweeper import Sweeper
 from coinslot.payments.model import Merchant
 from coinslot.people.notices import Notifier
 from coinslot.providers.counter import with_counters
-from coinslot.providers.counter import with_counters
 from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
 from coinslot.providers.webhook_calls import Caller
@@ -214,7 +213,6 @@ class Stack:
         if payments is None:
             return
         options, nudge = self._options, nobody
-        find = with_counters(self.pool, payments.find)
         find = with_counters(self.pool, payments.find)
         if Role.SWEEP in self._roles:
             cashier = Cashier(self.pool, find, self.notify_url)

@@ -54,6 +54,10 @@ def meter_is_stuck(tap: Tap, now: int) -> bool:
     )
 
 
+BEFORE_LIMIT_S = 2
+"""The power is read once a second: the last word on a short package comes this long before its end."""
+
+
 def draws_nothing(tap: Tap) -> bool:
     """Whether the relay has been closed long enough, and still no appliance is there.
 
@@ -62,8 +66,8 @@ def draws_nothing(tap: Tap) -> bool:
     run, settings = tap.run, tap.settings
     if run is None or run.loaded or settings.no_load_w is None:
         return False
-    within_ms = min(settings.load_within_s, run.about.limits.s) * 1000
-    return tap.power.heard_at - run.opened_at >= within_ms
+    within_s = min(settings.load_within_s, run.about.limits.s - BEFORE_LIMIT_S)
+    return tap.power.heard_at - run.opened_at >= within_s * 1000
 
 
 def _write(scribe: Scribe, tap: Tap, code: FaultCode, session: str | None, *, active: bool) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from coinslot.ledger import accounts
-from coinslot.payments.model import Attempt
+from coinslot.payments.model import Attempt, Intent, Merchant
+from coinslot.payments.port import Channel
 from coinslot.people.rules import Role
+from coinslot.providers.counter import Counter, with_counters
+from coinslot.settlement.payments.attempts import BeginAttempt, begin_attempt
+from coinslot.settlement.payments.collecting import create
+from coinslot.settlement.payments.counter import PROVIDER
 from coinslot.settlement.payments.door import PaymentDoor
+from coinslot.settlement.payments.merchants import add_merchant, list_merchants
 from coinslot.settlement.payments.refund_requests import Reason, RefundWish, Way, What
+from coinslot.settlement.payments.worker import Cashier
 from coinslot.wire.ids import CustomerId, StaffId, new_id
-from tests.support.till import Till
+from tests.support.till import DETAILS, Till
 
 # The hash is nobody's: to make a real one takes longer than a test.
 _STAFF = """
@@ -76,6 +83,44 @@ class Office:
     async def bonus(self, customer: CustomerId) -> int:
         """What the wallet has of the operator's."""
         return await self.till.balance(accounts.customer_bonus(customer))
+
+    async def clerk(self) -> StaffId:
+        """Who handles cash, hired once."""
+        found = await self.till.pool.fetchval(
+            "SELECT staff_id FROM staff WHERE operator_id = $1 AND login = 'clerk'", self.till.operator
+        )
+        return StaffId(found) if found else await self.hires("clerk", Role.DESK)
+
+    async def counter(self) -> Merchant:
+        """The operator's drawer, opened once."""
+        async with self.till.pool.acquire() as connection:
+            for merchant in await list_merchants(connection, self.till.operator):
+                if merchant.provider == PROVIDER:
+                    return merchant
+            return await add_merchant(
+                connection,
+                self.till.operator,
+                provider=PROVIDER,
+                account=self.till.operator,
+                name="Desk",
+                by="test",
+            )
+
+    async def at_counter(self, intent: Intent, counter: Merchant, *, key: str = "") -> Attempt:
+        """An attempt for which the customer has a code to show."""
+        begun = BeginAttempt(
+            operator=self.till.operator,
+            key=key or self.till.key(),
+            intent=intent.intent_id,
+            merchant=counter.merchant_id,
+            channel=Channel.COUNTER,
+        )
+        attempt = await begin_attempt(self.till.pool, begun)
+        return await create(self.till.pool, Counter(self.till.pool, counter), attempt, DETAILS)
+
+    async def works(self) -> None:
+        """The cashier does all that is due, at the counter too."""
+        await Cashier(self.till.pool, with_counters(self.till.pool, self.till.find)).once()
 
     async def audit(self) -> list[tuple[str, str]]:
         """Who did what about refunds."""

@@ -22,10 +22,12 @@ from coinslot.payments.model import Attempt, Intent, Merchant
 from coinslot.payments.port import PaymentState, RefundState
 from coinslot.payments.states import AttemptState, IntentState
 from coinslot.settlement import points
+from coinslot.settlement.payments.counter import pay_out, receive
 from coinslot.settlement.payments.rows import find_merchant
 from coinslot.settlement.payments.starts import give_up_start
 from coinslot.settlement.payments.withdrawals import WithdrawalRequest, pay_by_hand, withdraw
 from coinslot.wire.ids import CustomerId, OperatorId
+from tests.support.giving_back import Office
 from tests.support.played_provider import PlayedProvider
 from tests.support.till import Till
 
@@ -46,6 +48,8 @@ class Way(Enum):
     """A direct payment without a start; the provider takes its time with the refund."""
     WITHDRAWN = auto()
     """All that is in the wallet, some of which was cash."""
+    CASH = auto()
+    """Cash received at the counter, withdrawn, and paid out there."""
 
 
 EVERY: Final = tuple(Way)
@@ -57,6 +61,7 @@ _WAYS: Final[dict[tuple[str, ...], tuple[Way, ...]]] = {
     ("commit.close", "commit.expire", "ask.close"): (Way.DROPPED,),
     ("commit.give_up", "commit.refunded", "ask.refund", "ask.query_refund"): (Way.GIVEN_UP,),
     ("commit.withdraw", "commit.decide"): (Way.TOLD, Way.WITHDRAWN),
+    ("commit.cash",): (Way.CASH,),
 }
 WHENS: Final = ("before", "after")
 PASSED: Final = {what: ways for whats, ways in _WAYS.items() for what in whats}
@@ -84,6 +89,9 @@ class Life:
 
     async def go(self, ways: Sequence[Way] = EVERY) -> None:
         """All of these; whatever was done before is found done."""
+        if Way.CASH in ways:
+            # First, so that a withdrawal goes back to it.
+            await self._in_cash()
         if Way.TOLD in ways:
             await self._told()
         if Way.ASKED in ways:
@@ -140,6 +148,23 @@ class Life:
         )
         await till.works(every=timedelta(seconds=70), rounds=3)
 
+    async def _in_cash(self) -> None:
+        till, office = self.till, Office(self.till)
+        counter = await office.counter()
+        clerk = await office.clerk()
+        attempt = await office.at_counter(await till.topup(self.customer, key="cash"), counter, key="cash")
+        code = await till.pool.fetchval("SELECT code FROM counter_payment WHERE number = $1", attempt.number)
+        await receive(office.door, till.operator, clerk, code=code, amount_minor=10_00)
+        await office.works()
+        request = WithdrawalRequest(
+            purse=till.purse(self.customer), key="cash", amount_minor=10_00, by="test"
+        )
+        await withdraw(till.pool, request)
+        await office.works()
+        code = await till.pool.fetchval("SELECT code FROM counter_refund")
+        await pay_out(office.door, till.operator, clerk, code=code, amount_minor=10_00)
+        await office.works()
+
     async def _offered(self, intent: Intent, key: str) -> Attempt:
         return await self.till.create(await self.till.begin(intent, key=key))
 
@@ -158,6 +183,7 @@ async def violations(till: Till, customer: CustomerId, ways: Sequence[Way] = EVE
         Way.ASKED: ("asked", topups),
         Way.DROPPED: ("dropped", IntentState.EXPIRED),
         Way.GIVEN_UP: ("direct", IntentState.REFUNDED),
+        Way.CASH: ("cash", IntentState.REFUNDED),
     }
     wanted = dict(ends[way] for way in ways if way in ends)
     states = {
@@ -172,7 +198,8 @@ async def violations(till: Till, customer: CustomerId, ways: Sequence[Way] = EVE
         found.append(f"the attempts are {attempts}")
     numbers = {refund.number for refund in await till.refunds()}
     refunded = sum(state is IntentState.REFUNDED for state in wanted.values())
-    if numbers != set(till.provider.sheet.returns) or len(numbers) != refunded:
+    counter = await till.pool.fetch("SELECT number FROM counter_refund WHERE receipt_id IS NOT NULL")
+    if numbers != set(till.provider.sheet.returns) | {row[0] for row in counter} or len(numbers) != refunded:
         found.append(f"{len(numbers)} refunds here, {len(till.provider.sheet.returns)} at the provider")
     filled = 10_00 * sum(state is IntentState.PAID for state in wanted.values())
     reviews = ["withdrawal_by_hand"] if Way.WITHDRAWN in ways else []

@@ -63,6 +63,8 @@ class Purpose(StrEnum):
     """What a provider's answer about a refund leads to."""
     DECIDE = "decide"
     """What a person decides about a refund or a withdrawal."""
+    CASH = "cash"
+    """Cash that a person has received or paid out at the counter."""
 
 
 class Asked(StrEnum):

@@ -20,8 +20,8 @@ from tests.support.recordings import cycles_in, dryer_fen_by_hand, recorded_cycl
 DEPOSIT_FEN = 1_000
 COVERED_WH = 4_502
 """1 yuan and 4.502 kWh at 2 yuan are 1000.4 fen, which still rounds to the 1000 held; a watt-hour more are 1000.6."""
-SHORT = ("75", "73", "69")
-"""The two shortest cycles of a dryer, and the one that needs more than the deposit."""
+SHORT = ("75", "73")
+"""The two shortest cycles of a dryer."""
 
 
 @pytest.fixture
@@ -58,3 +58,18 @@ async def test_recorded_cycles_cost_what_they_cost_by_hand(
         assert event.released_minor == DEPOSIT_FEN - due
     books = await replay.check(add_up(events).captured_minor)
     assert (books.ok, books.faults) == (True, ())
+
+
+async def test_a_deposit_that_is_used_up_ends_a_cycle_in_its_very_watt_hour(
+    stack: Stack, broker: BrokerAccess, tmp_path: Path
+) -> None:
+    plan = make_plan(recorded_cycles(), speed=None, terminals=None)
+    small = replace(plan.tariff, hold="1.20", packages=())
+    plan = replace(plan, traces=tuple(one for one in plan.traces if one.event_id == "75"), tariff=small)
+    replay = Replay(plan, stack, broker, tmp_path / "terminals", lambda _: None)
+    await replay.prepare()
+    (event,) = await replay.run()
+    # 1 yuan and 102 Wh at 2 yuan a kilowatt-hour are 120.4 fen, one more are 120.6.
+    assert (event.end, event.cut_by_hold, event.register_wh) == ("limit", True, 102)
+    assert (event.captured_minor, event.released_minor, event.problem) == (120, 0, None)
+    assert (await replay.check(120)).ok

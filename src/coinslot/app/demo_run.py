@@ -195,9 +195,15 @@ class DemoRun:
         )
 
     def _crowded(self, world: World) -> list[SimulatedTerminal]:
-        """Where simulated people come and things break by themselves: the first dispenser is the newcomer's."""
+        """Where simulated people come and things break by themselves: the first dispenser is the newcomer's,
+        and so is the hotel: guests pay with a phone in hand.
+        """
         own = world.demo.dispensers[0].terminal_id
-        return [terminal for terminal in self._terminals if terminal.id != own]
+        return [
+            terminal
+            for terminal in self._terminals
+            if terminal.id != own and not terminal.board.model.electric
+        ]
 
     async def _terminals_on(self, stack: Stack) -> None:
         self._say(f"switching on {len(self._terminals)} simulated terminals")

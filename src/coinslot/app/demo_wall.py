@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 from nats.aio.client import Client
 
 from coinslot.access import stickers
 from coinslot.app.demo_counter import Counter
 from coinslot.app.demo_link_log import LinkLog
 from coinslot.app.demo_phones import DemoPhones
+from coinslot.app.demo_rooms import DemoRooms
 from coinslot.app.demo_world import World
 from coinslot.engines.connect import UNANSWERED, Pool
 from coinslot.keyring import Keyring
@@ -25,6 +27,7 @@ from coinslot.terminal.events import StopKey
 from coinslot.terminal.settings import Language as Spoken
 from coinslot.terminal.simulated import settings_for
 from coinslot.web.wall.port import ApplianceShown, Facts, LinkLine, Paid, TapShown, TextShown, Trouble
+from coinslot.web.wall.rooms import RoomShown, RoomTrouble
 from coinslot.wire.ids import TerminalId, new_id
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,20 @@ _SESSIONS = """
     SELECT count(s.started_at) AS starts, count(s.settled_at) FILTER (WHERE s.started_at IS NOT NULL) AS ends
     FROM customer c JOIN session s USING (operator_id, customer_id)
     WHERE c.operator_id = $1 AND c.phone IS NOT NULL AND s.created_at >= $2
+"""
+
+
+# Guests have no account: what they paid for hangs together by its payment.
+_GUESTS = """
+    SELECT count(*) AS orders,
+           count(*) FILTER (WHERE i.state IN ('paid', 'partly_refunded', 'refunded')) AS paid,
+           count(s.started_at) AS starts,
+           count(*) FILTER (WHERE s.stop_reason IN ('fault', 'power_loss')) AS cut_short,
+           count(*) FILTER (WHERE i.state IN ('partly_refunded', 'refunded')) AS refunds
+    FROM direct_order o
+    JOIN payment_intent i USING (operator_id, intent_id)
+    LEFT JOIN session s ON s.operator_id = o.operator_id AND s.intent_id = o.intent_id
+    WHERE o.operator_id = $1 AND o.made_at >= $2
 """
 
 
@@ -72,12 +89,16 @@ class DemoWall:
         self._world = world
         self._terminals = {one.id: one for one in terminals}
         self._fixed = _fixed(world, keyring)
+        self._rooms = DemoRooms(world.rooms, self._terminals)
+        self.sandbox_url = ""
+        """Where payers' phones find the payment sandbox; whoever starts one says so."""
         self.phones = phones
         self.keyring = keyring
         self.sandbox_url = ""
         """Where payers' phones find the sandbox of payment providers."""
         self._counter = Counter(world.operator, world.currency)
-        self._link = LinkLog({key: one.name for key, one in self._fixed.items()})
+        titles = {place.terminal: place.title for place in (*world.places, *world.rooms)}
+        self._link = LinkLog(titles)
         self._reachable = reachable
         self._pool: Pool
         self._online: frozenset[str] = frozenset()
@@ -99,9 +120,9 @@ class DemoWall:
                 await self._read(began_at)
             except UNANSWERED as error:
                 log.warning("the wall shows what was last known: %s", type(error).__name__)
-            for key, terminal in self._terminals.items():
-                for outlet in self._fixed[key].outlets:
-                    self._glass_ml(terminal, outlet)  # notes where a use begins, seen or unseen
+            for key, fixed in self._fixed.items():
+                for outlet in fixed.outlets if key in self._terminals else ():
+                    self._glass_ml(self._terminals[key], outlet)  # notes where a use begins, seen or unseen
             await asyncio.sleep(_EVERY_S)
 
     async def _read(self, began_at: object) -> None:
@@ -110,12 +131,18 @@ class DemoWall:
             online = await connection.fetch(_ONLINE, own)
             logins = await connection.fetchval(_LOGINS, own, began_at)
             used = await connection.fetchrow(_SESSIONS, own, began_at)
+            guests = await connection.fetchrow(_GUESTS, own, began_at)
         self._online = frozenset(row["terminal_id"] for row in online)
         self._facts = Facts(
             run=self._facts.run,
             logins=logins,
             starts=used["starts"] if used else 0,
             ends=used["ends"] if used else 0,
+            orders=guests["orders"] if guests else 0,
+            guest_payments=guests["paid"] if guests else 0,
+            guest_starts=guests["starts"] if guests else 0,
+            cut_short=guests["cut_short"] if guests else 0,
+            refunds=guests["refunds"] if guests else 0,
         )
 
     # ------------------------------------------------------------ what is shown
@@ -126,13 +153,24 @@ class DemoWall:
         return self._world.currency
 
     @property
+    def payers_at(self) -> str:
+        """See `RoomsPort`."""
+        return self.sandbox_url
+
+    def rooms(self, language: Language) -> tuple[RoomShown, ...]:
+        """See `RoomsPort`."""
+        return self._rooms.look(self._online, language)
+
+    @property
     def reachable(self) -> bool:
         """See `WallPort`."""
         return self._reachable
 
     def look(self, language: Language) -> tuple[ApplianceShown, ...]:
         """See `WallPort`."""
-        return tuple(self._appliance(one, language) for one in self._terminals.values())
+        return tuple(
+            self._appliance(one, language) for key, one in self._terminals.items() if key in self._fixed
+        )
 
     def texts(self) -> tuple[TextShown, ...]:
         """See `WallPort`."""
@@ -144,14 +182,7 @@ class DemoWall:
 
     def facts(self) -> Facts:
         """See `WallPort`."""
-        return Facts(
-            run=self._facts.run,
-            codes=self.phones.codes,
-            logins=self._facts.logins,
-            payments=self._counter.payments,
-            starts=self._facts.starts,
-            ends=self._facts.ends,
-        )
+        return replace(self._facts, codes=self.phones.codes, payments=self._counter.payments)
 
     def _appliance(self, terminal: SimulatedTerminal, language: Language) -> ApplianceShown:
         fixed = self._fixed[terminal.id]
@@ -199,6 +230,8 @@ class DemoWall:
 
     async def press_stop(self, terminal: TerminalId, outlet: int) -> bool:
         """See `WallPort`."""
+        if terminal not in self._fixed:
+            return self._rooms.press(terminal, outlet, StopKey(outlet))
         one = self._terminals[terminal]
         if outlet not in self._fixed[terminal].outlets:
             raise KeyError(outlet)
@@ -208,6 +241,7 @@ class DemoWall:
 
     async def trouble(self, terminal: TerminalId, trouble: Trouble, *, on: bool) -> None:
         """See `WallPort`."""
+        self._fixed[terminal]  # of the campus: a hotel's appliance has no water
         one = self._terminals[terminal]
         outlets = one.appliance.simulated.values()
         # Of two hands on one switch the second waits: an agent must have ended before the next one begins.
@@ -230,6 +264,19 @@ class DemoWall:
                         outlet.leak = on
                 case _:
                     assert_never(trouble)
+
+    async def choose(self, terminal: TerminalId, outlet: int, package: str, provider: str) -> bool:
+        """See `RoomsPort`."""
+        return self._rooms.choose(terminal, outlet, package, provider)
+
+    async def back(self, terminal: TerminalId, outlet: int) -> bool:
+        """See `RoomsPort`."""
+        return self._rooms.back(terminal, outlet)
+
+    async def break_room(self, terminal: TerminalId, trouble: RoomTrouble, *, on: bool) -> None:
+        """See `RoomsPort`."""
+        async with self._hands[terminal]:
+            await self._rooms.trouble(terminal, trouble, on=on)
 
     async def pay_at_counter(self, phone: str, amount_minor: int, key: str) -> Paid:
         """See `WallPort`."""

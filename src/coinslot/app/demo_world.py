@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from coinslot.app.seed import BY, Demo, make_paying_customers, seed_demo
 from coinslot.audit import Connection, write_audit
@@ -17,6 +19,7 @@ from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import Pool
 from coinslot.fields import MissingError
 from coinslot.fleet.api_keys import create_api_key, key_owner, revoke_api_key
+from coinslot.fleet.models import Site
 from coinslot.fleet.operator_rules import RealNameRule, find_rules, set_rules
 from coinslot.fleet.outlets import list_outlets
 from coinslot.fleet.store import list_appliances
@@ -60,6 +63,10 @@ class Place(Struct, frozen=True, kw_only=True):
     name: str
     """The outlet's; pages translate the usual ones."""
     code: str
+    site: str
+    room: str = ""
+    """Where in a hotel it stands."""
+    model: Model
 
     @property
     def appliance(self) -> str:
@@ -73,6 +80,9 @@ class World:
 
     demo: Demo
     places: tuple[Place, ...]
+    """Of the campus: where people come who are known."""
+    rooms: tuple[Place, ...]
+    """Of the hotel: where guests pay on the appliance."""
     guests: tuple[Guest, ...]
     api_key: str
     earlier_sessions: int
@@ -109,6 +119,7 @@ async def open_world(pool: Pool, key_file: Path, real_name: RealNameRule = RealN
         return World(
             demo=demo,
             places=await _places(connection, demo),
+            rooms=await _rooms(connection, demo),
             guests=tuple(guests),
             api_key=await _api_key(connection, own, key_file),
             earlier_sessions=int(
@@ -129,8 +140,26 @@ async def _customers(
 
 
 async def _places(connection: Connection, demo: Demo) -> tuple[Place, ...]:
-    driven = {one.terminal_id for one in demo.terminals}
-    places = [
+    models = {
+        **{one.terminal_id: Model.DISPENSER for one in demo.dispensers},
+        **{one.terminal_id: Model.SHOWER for one in demo.showers},
+    }
+    found = await _at(connection, demo, demo.site, models)
+    return tuple(sorted(found, key=lambda place: (place.appliance, place.outlet)))
+
+
+async def _rooms(connection: Connection, demo: Demo) -> tuple[Place, ...]:
+    rooms = {one.credentials.terminal_id: one.room for one in demo.rooms}
+    found = await _at(connection, demo, demo.hotel, {key: room.model for key, room in rooms.items()})
+    placed = [replace(place, room=rooms[place.terminal].number) for place in found]
+    return tuple(sorted(placed, key=lambda place: place.room))
+
+
+async def _at(
+    connection: Connection, demo: Demo, site: Site, models: Mapping[TerminalId, Model]
+) -> list[Place]:
+    own = demo.operator.operator_id
+    return [
         Place(
             terminal=outlet.terminal_id,
             outlet=outlet.outlet,
@@ -138,12 +167,13 @@ async def _places(connection: Connection, demo: Demo) -> tuple[Place, ...]:
             title=appliance.name,
             name=outlet.name,
             code=appliance.code,
+            site=site.name,
+            model=models[outlet.terminal_id],
         )
-        for appliance in await list_appliances(connection, demo.operator.operator_id, demo.site_id)
-        for outlet in await list_outlets(connection, appliance.operator_id, appliance.appliance_id)
-        if outlet.terminal_id in driven
+        for appliance in await list_appliances(connection, own, site.site_id)
+        for outlet in await list_outlets(connection, own, appliance.appliance_id)
+        if outlet.terminal_id in models
     ]
-    return tuple(sorted(places, key=lambda place: (place.appliance, place.outlet)))
 
 
 async def _api_key(connection: Connection, own: OperatorId, key_file: Path) -> str:
@@ -181,15 +211,14 @@ def make_terminals(
     world: World, broker: BrokerAccess, folder: Path, *, ca: Path | None = None, seed: int, speed: float
 ) -> list[SimulatedTerminal]:
     """The simulated terminals of this world, not started; journals in `folder`."""
-    names = {place.terminal: place.appliance for place in world.places}
-    showers = {one.terminal_id for one in world.demo.showers}
+    places = {place.terminal: place for place in (*world.places, *world.rooms)}
     return [
         SimulatedTerminal(
             Board(
                 terminal=one.terminal_id,
                 secret=one.secret,
-                name=names[one.terminal_id],
-                model=Model.SHOWER if one.terminal_id in showers else Model.DISPENSER,
+                name=places[one.terminal_id].appliance,
+                model=places[one.terminal_id].model,
                 folder=folder / one.terminal_id,
                 broker_host=broker.mqtt_host,
                 broker_port=broker.mqtt_port,

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from coinslot.app.seed_hotel import BY as BY
+from coinslot.app.seed_hotel import RoomTerminal, ensure_hotel, found_terminal
 from coinslot.audit import Connection
 from coinslot.fields import MissingError
 from coinslot.fleet.bulk import OutletPlan, TerminalCredentials, make_terminals
-from coinslot.fleet.models import Appliance, Operator, Site
-from coinslot.fleet.outlets import list_outlets
-from coinslot.fleet.provisioning import rotate
+from coinslot.fleet.models import Operator, Site
 from coinslot.fleet.rules import ApplianceKind
 from coinslot.fleet.store import add_site, create_operator, find_operator, find_site, list_appliances
 from coinslot.fleet.tariff_store import add_tariff, find_tariff, list_tariffs
@@ -23,7 +23,6 @@ from coinslot.tariffs import dump_tariff
 from coinslot.tariffs.named import NAMED
 from coinslot.wire.ids import CustomerId, OperatorId, SiteId, TariffId, new_id
 
-BY = "seed"
 DEMO_OPERATOR = "Demo Campus"
 DEMO_SITE = "北楼 · North Hall"
 _EARLIER_SITE = "North Hall"
@@ -42,6 +41,8 @@ class Demo(Struct, frozen=True, kw_only=True):
     dispensers: list[TerminalCredentials]
     """Outlet 0 is cold water, outlet 1 boiling."""
     showers: list[TerminalCredentials]
+    hotel: Site
+    rooms: list[RoomTerminal]
     customers: list[CustomerId]
 
     @property
@@ -51,8 +52,8 @@ class Demo(Struct, frozen=True, kw_only=True):
 
     @property
     def terminals(self) -> list[TerminalCredentials]:
-        """All of them, dispensers first."""
-        return [*self.dispensers, *self.showers]
+        """All of them, dispensers first, the hotel's last."""
+        return [*self.dispensers, *self.showers, *(one.credentials for one in self.rooms)]
 
 
 async def seed_demo(connection: Connection) -> Demo:
@@ -88,7 +89,10 @@ async def _make_demo(connection: Connection) -> Demo:
         OutletPlan(name="Boiling", tariff_id=tariffs["dispenser-boiling"]),
     )
     shower = (OutletPlan(name="Shower", tariff_id=tariffs["shower-litre"]),)
+    hotel, rooms = await ensure_hotel(connection, operator)
     return Demo(
+        hotel=hotel,
+        rooms=rooms,
         operator=operator,
         site=site,
         tariffs=tariffs,
@@ -123,35 +127,19 @@ async def _find_demo(connection: Connection, operator: Operator) -> Demo:
     except MissingError:
         site = await find_site(connection, own, _EARLIER_SITE)
     appliances = await list_appliances(connection, own, site.site_id)
-    made = [await _found_terminal(connection, appliance) for appliance in appliances]
+    made = [await found_terminal(connection, appliance) for appliance in appliances]
     kinds = {one.appliance_id: one.kind for one in appliances}
     terminals = [terminal for terminal in made if terminal is not None]
+    hotel, rooms = await ensure_hotel(connection, operator)
     return Demo(
+        hotel=hotel,
+        rooms=rooms,
         operator=operator,
         site=site,
         tariffs={tariff.name: tariff.tariff_id for tariff in await list_tariffs(connection, own)},
         dispensers=[one for one in terminals if kinds[one.appliance_id] == ApplianceKind.DISPENSER],
         showers=[one for one in terminals if kinds[one.appliance_id] == ApplianceKind.SHOWER],
         customers=await oldest_named(connection, own, _DEMO_CUSTOMERS),
-    )
-
-
-async def _found_terminal(connection: Connection, appliance: Appliance) -> TerminalCredentials | None:
-    outlets = await list_outlets(connection, appliance.operator_id, appliance.appliance_id)
-    if not outlets:
-        return None
-    try:
-        renewed = await rotate(connection, appliance.operator_id, outlets[0].terminal_id, by=BY)
-    except MissingError:
-        return None  # revoked by somebody who tried that out
-    return TerminalCredentials(
-        operator_id=appliance.operator_id,
-        site_id=appliance.site_id,
-        appliance_id=appliance.appliance_id,
-        appliance_code=appliance.code,
-        terminal_id=renewed.terminal_id,
-        secret=renewed.secret,
-        outlets=tuple(outlet.outlet for outlet in outlets),
     )
 
 

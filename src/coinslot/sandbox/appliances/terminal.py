@@ -17,7 +17,8 @@ from coinslot.terminal.journal import FileJournal
 from coinslot.terminal.mqtt import Account, MqttConnection
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.settings import Language
-from coinslot.terminal.simulated import Model, SimulatedOutlet, settings_for, simulate
+from coinslot.terminal.simulated import Model, SimulatedOutlet, SimulatedSocket, settings_for, simulate
+from coinslot.terminal.simulated.curves import Curve
 from coinslot.terminal.trust import moment_ms, tls_context
 from coinslot.wire.ids import TerminalId
 from coinslot.wire.registers import Register
@@ -45,6 +46,8 @@ class Board(Struct, frozen=True, kw_only=True):
     seed: int = 0
     speed: float = 1.0
     """How many times faster than life the water runs; the meter's plausibility allows up to 6."""
+    curve: Curve | None = None
+    """What an appliance with a plug draws, instead of its model's own."""
 
     def __repr__(self) -> str:
         """Without the secret: this could end up in a log."""
@@ -66,7 +69,7 @@ class SimulatedTerminal:
     def __init__(self, board: Board) -> None:
         self.board = board
         self.cable = Cable(board.broker_host, board.broker_port)
-        self.appliance = simulate(board.model, RealClock(), board.seed)
+        self.appliance = simulate(board.model, RealClock(), board.seed, board.curve)
         for outlet in self.appliance.simulated.values():
             outlet.flow.ml_per_min = int(outlet.flow.ml_per_min * board.speed)
         self._agent: Agent | None = None
@@ -91,6 +94,10 @@ class SimulatedTerminal:
     def outlet(self, number: int) -> SimulatedOutlet:
         """The valve, tap and meter of one outlet."""
         return self.appliance.simulated[number]
+
+    def socket(self, number: int) -> SimulatedSocket:
+        """The relay and meter of one outlet of an appliance with a plug."""
+        return self.appliance.sockets[number]
 
     def use(self, number: int) -> Use | None:
         """What its display would show of the session on this outlet; None when none runs there."""

@@ -35,7 +35,7 @@ class SimulatedAppliance:
             number: Outlet(one, one, one, self._sensors[number]) for number, one in outlets.items()
         }
         for number, socket in self.sockets.items():
-            self._outlets[number] = Outlet(socket, socket, socket, PowerSensor(socket))
+            self._outlets[number] = Outlet(socket, socket, socket, PowerSensor(socket), touch=socket)
         self._pressed: Callable[[Pressed], None] | None = None
 
     @property

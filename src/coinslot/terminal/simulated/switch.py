@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coinslot.terminal.clock import Clock
+from coinslot.terminal.views import View
 
 
 @dataclass(kw_only=True)
@@ -21,6 +22,8 @@ class SimulatedSwitch:
     """The meter does not answer."""
     lines: tuple[str, str] = ("", "")
     qr: str | None = None
+    view: View | None = None
+    """What a touch display draws; None until the first."""
     is_open: bool = False
     shown: Callable[[tuple[str, str], str | None], None] | None = None
     _moved_at: int = 0
@@ -61,3 +64,7 @@ class SimulatedSwitch:
         self.lines, self.qr = lines, qr
         if self.shown is not None:
             self.shown(lines, qr)
+
+    def draw(self, view: View) -> None:
+        """Keep what would be on a touch display."""
+        self.view = view

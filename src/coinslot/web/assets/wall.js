@@ -1,8 +1,10 @@
-// The wall: shows what the demo's stream says, sends what is pressed, keeps a phone beside it and guides a newcomer.
+// The wall: shows what the demo's stream says, sends what is pressed, keeps a phone beside it. Its other scripts hear
+// "wall:news" for what is new, "wall:did" for what somebody did that no figure tells, "wall:phone" for the phone.
 const find = (selector, at = document) => at.querySelector(selector);
 const all = (selector, at = document) => [...at.querySelectorAll(selector)];
 const text = (element, words) => { if (element && element.textContent !== words) element.textContent = words; };
 document.documentElement.dataset.js = "";
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`wall:${name}`, { detail }));
 
 // ---------------------------------------------------------------- what is shown
 
@@ -99,8 +101,7 @@ pause.addEventListener("click", () => {
 
 // ---------------------------------------------------------------- where it comes from
 
-const tour = find("#tour");
-let facts = JSON.parse(tour.dataset.facts);
+let facts = JSON.parse(find("#facts").dataset.facts);
 let heardAt = Date.now();
 let source = null;
 
@@ -114,7 +115,7 @@ function take(news) {
   news.appliances.forEach(showAppliance);
   news.texts.forEach(showText);
   takeLines(news.lines);
-  watchFacts();
+  tell("news", news);
 }
 
 function listen() {
@@ -154,14 +155,15 @@ function say(words) {
 
 const reseal = (seal) => all("input[name=form]").forEach((field) => { field.value = seal || field.value; });
 
-async function send(form, again = false) {
+async function send(form, pressed, again = false) {
   const body = new URLSearchParams(new FormData(form));
+  if (pressed?.name) body.set(pressed.name, pressed.value);
   const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "application/json" } });
   if (!answer.headers.get("content-type")?.startsWith("application/json")) throw new Error(String(answer.status));
   const said = await answer.json();
   // Logging in on the phone gives this browser a new secret, and every form here a new seal.
   reseal(said.form);
-  return said.again && !again ? send(form, true) : said;
+  return said.again && !again ? send(form, pressed, true) : said;
 }
 
 document.addEventListener("submit", async (event) => {
@@ -171,7 +173,7 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.busy) return;
   form.dataset.busy = "1";
   try {
-    const said = await send(form);
+    const said = await send(form, event.submitter);
     if (form.id === "pay") paid(form, said);
     else if (said.text) say(said.text);
     if (Date.now() - heardAt > 1000) ask();
@@ -223,19 +225,21 @@ function openPhone(link) {
   const shown = !phone.hidden;
   phone.hidden = false;
   document.documentElement.dataset.phone = "";
-  const path = new URL(link.href).pathname;
+  const url = new URL(link.href);
+  // A payer's page is the sandbox's: its whole address. A page of ours is one on whatever address this wall has.
+  const path = link.dataset.payer === undefined ? url.pathname : url.href;
   // Put away and taken out again it shows what it showed; asked for while it lies there, the page anew.
   if (shown || screen.dataset.path !== path) screen.src = screen.dataset.path = path;
   screen.focus({ preventScroll: true });
-  if (link.dataset.test === "open-as-phone") tick("open");
-  watchFacts();
+  if (link.dataset.test === "open-as-phone") tell("did", "open");
+  tell("phone");
 }
 
 function closePhone() {
   phone.hidden = true;
   delete document.documentElement.dataset.phone;
   opener?.focus();
-  render();
+  tell("phone");
 }
 
 function ring(one) {
@@ -249,11 +253,16 @@ function ring(one) {
   ring.end = setTimeout(() => { banner.hidden = true; }, 20000);
 }
 
-const again = () => screen.contentWindow.location.reload();
+// Null while a page of the sandbox is shown: it is another origin's.
+function shownPath() {
+  try { return screen.contentWindow.location.pathname; } catch { return null; }
+}
+
+const again = () => { shownPath() === null ? screen.src = screen.dataset.path : screen.contentWindow.location.reload(); };
 find("#phone-again").addEventListener("click", again);
 screen.addEventListener("load", () => {
   ask(); // a login there has changed this browser's secret, and with it what forms here are sealed with
-  if (/^\/s\/[^/]+\/bill/.test(screen.contentWindow.location.pathname)) tick("bill");
+  if (/^\/s\/[^/]+\/bill/.test(shownPath())) tell("did", "bill");
 });
 find("#phone-close").addEventListener("click", closePhone);
 document.addEventListener("keydown", (event) => {
@@ -263,7 +272,7 @@ document.addEventListener("keydown", (event) => {
 const large = find("#large");
 document.addEventListener("click", (event) => {
   const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);
-  const link = event.target.closest("[data-test=open-as-phone], [data-bill]");
+  const link = event.target.closest("[data-test=open-as-phone], [data-bill], [data-payer]");
   const code = event.target.closest("button.qr");
   const copied = event.target.closest("[data-copy]");
   if (link && plain) {
@@ -277,81 +286,4 @@ document.addEventListener("click", (event) => {
   } else if (copied) copy(copied.dataset.copy);
 });
 
-// ---------------------------------------------------------------- the guided tour
-
-const steps = all("[data-step]", tour);
-const order = steps.map((step) => step.dataset.step);
-const KEPT = "coinslot-tour";
-let kept = { run: facts.run, base: facts, done: [], hidden: false };
-
-function load() {
-  try {
-    const before = JSON.parse(sessionStorage.getItem(KEPT));
-    if (before?.run === facts.run) kept = before;
-  } catch { /* without storage the tour begins anew with each page */ }
-}
-
-function keep() {
-  try { sessionStorage.setItem(KEPT, JSON.stringify(kept)); } catch { /* likewise */ }
-}
-
-// Whoever has come to a step has done those before it, by whatever way.
-function tick(id) {
-  const reached = order.slice(0, order.indexOf(id) + 1).filter((one) => !kept.done.includes(one));
-  if (!reached.length) return;
-  kept.done.push(...reached);
-  keep();
-  const name = find("b", steps[order.indexOf(id)]).textContent;
-  const next = steps.find((step) => !kept.done.includes(step.dataset.step));
-  text(find("#tour-said"), `✓ ${name}. ${next ? find("b", next).textContent : find("#tour-said").dataset.all}`);
-  render();
-}
-
-function watchFacts() {
-  const more = (name) => facts[name] > kept.base[name];
-  if (more("codes")) tick("open");
-  if (more("logins") || (tour.dataset.known === "1" && kept.done.includes("open"))) tick("register");
-  if (more("payments")) tick("pay");
-  if (more("starts")) tick("start");
-  if (more("ends")) tick("stop");
-  render();
-}
-
-const target = (step) => step.dataset.target.split(", ").map((one) => find(one)).find((one) => one?.getClientRects().length);
-
-function render() {
-  const now = kept.hidden ? null : steps.find((step) => !kept.done.includes(step.dataset.step));
-  for (const step of steps) {
-    step.dataset.state = kept.done.includes(step.dataset.step) ? "done" : step === now ? "now" : "later";
-    step === now ? step.setAttribute("aria-current", "step") : step.removeAttribute("aria-current");
-  }
-  const here = now && target(now);
-  for (const element of all(".here")) if (element !== here) element.classList.remove("here");
-  here?.classList.add("here");
-  find("#tour-steps").hidden = kept.hidden;
-  const hide = find("[data-tour=hide]", tour);
-  if (hide.getAttribute("aria-expanded") === String(kept.hidden)) {
-    [hide.textContent, hide.dataset.other] = [hide.dataset.other, hide.textContent];
-    hide.setAttribute("aria-expanded", String(!kept.hidden));
-  }
-  for (const name of ["show", "skip"]) find(`[data-tour=${name}]`, tour).hidden = !now;
-}
-
-tour.addEventListener("click", (event) => {
-  const pressed = event.target.closest("[data-tour]")?.dataset.tour;
-  const now = steps.find((step) => !kept.done.includes(step.dataset.step));
-  if (pressed === "again") kept = { run: facts.run, base: facts, done: [], hidden: false };
-  if (pressed === "hide") kept.hidden = !kept.hidden;
-  if (pressed === "skip" && now) tick(now.dataset.step);
-  if (pressed === "show" && now) {
-    const here = target(now);
-    here?.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-    if (here && here.tabIndex < 0) here.setAttribute("tabindex", "-1");
-    here?.focus({ preventScroll: true });
-  }
-  if (pressed) { keep(); render(); }
-});
-
-load();
-watchFacts();
 listen();

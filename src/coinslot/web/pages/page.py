@@ -99,9 +99,12 @@ class Page:
         status: int = 200,
         styles: tuple[str, ...] = ("base.css",),
         scripts: tuple[str, ...] = (),
+        frames: str = "",
         **values: object,
     ) -> Response[bytes]:
-        """A page. Values: what the template needs, beside what base.html has of itself."""
+        """A page. Values: what the template needs, beside what base.html has of itself. `frames`: one more origin whose
+        pages a demo's page may show in a frame.
+        """
         path = self.request.url.path
         html = rendering.render(
             template,
@@ -119,7 +122,9 @@ class Page:
         body, encoding = rendering.compress(html.encode(), self.request.headers.get("accept-encoding", ""))
         framed = "'self'" if self.services.demo else "'none'"
         headers = {
-            "Content-Security-Policy": rendering.policy(styles, scripts, framed),
+            "Content-Security-Policy": rendering.policy(
+                styles, scripts, framed, frames if self.services.demo else ""
+            ),
             "Referrer-Policy": "same-origin",
             "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
             "Cross-Origin-Opener-Policy": "same-origin",

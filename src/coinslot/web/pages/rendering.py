@@ -88,13 +88,14 @@ def render(
 
 
 @lru_cache(maxsize=64)
-def policy(styles: tuple[str, ...], scripts: tuple[str, ...], framed: str) -> str:
-    """The Content-Security-Policy of a page: only what it carries itself, nothing from elsewhere."""
+def policy(styles: tuple[str, ...], scripts: tuple[str, ...], framed: str, also: str = "") -> str:
+    """The Content-Security-Policy of a page: only what it carries itself, nothing from elsewhere, but frames from `also`."""
     style = " ".join(asset(name).source for name in styles) or "'none'"
     script = " ".join(asset(name).source for name in scripts) or "'none'"
+    frames = f"{framed} {also}" if also else framed
     return (
         f"default-src 'none'; style-src {style}; script-src {script}; connect-src 'self'; img-src 'self' data:; "
-        f"form-action 'self'; base-uri 'none'; frame-src {framed}; frame-ancestors {framed}"
+        f"form-action 'self'; base-uri 'none'; frame-src {frames}; frame-ancestors {framed}"
     )
 
 

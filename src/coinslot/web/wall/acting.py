@@ -18,6 +18,7 @@ from coinslot.web.pages.page import Page
 from coinslot.web.problems import Problem, not_found
 from coinslot.web.wall import showing
 from coinslot.web.wall.port import CounterRefusal, CounterRefused, Trouble, WallPort
+from coinslot.web.wall.rooms import RoomTrouble
 from coinslot.wire.ids import TerminalId, is_id
 
 _KEY_LENGTH: Final = range(8, 65)
@@ -67,13 +68,46 @@ def new_key() -> str:
     return secrets.token_urlsafe(12)
 
 
+_NO_POWER: Final = marked("No power: the button does nothing.")
+
+
 async def press_stop(page: Page, wall: WallPort, form: Form) -> Said:
     """A tap's stop button."""
     try:
         felt = await wall.press_stop(_terminal(form), _outlet(form))
     except KeyError:
         raise not_found() from None
-    return Said(ok=True, text="" if felt else page.say(marked("No power: the button does nothing.")))
+    return Said(ok=True, text="" if felt else page.say(_NO_POWER))
+
+
+async def choose(page: Page, wall: WallPort, form: Form) -> Said:
+    """A package and a way to pay, on a touch display."""
+    package, provider = form.text("package"), form.text("provider")
+    if not (is_id(package) and is_id(provider)):
+        raise not_found()
+    try:
+        felt = await wall.choose(_terminal(form), _outlet(form), package, provider)
+    except KeyError:
+        raise not_found() from None
+    return Said(ok=True, text="" if felt else page.say(_NO_POWER))
+
+
+async def back(page: Page, wall: WallPort, form: Form) -> Said:
+    """Back, or again, on a touch display."""
+    try:
+        felt = await wall.back(_terminal(form), _outlet(form))
+    except KeyError:
+        raise not_found() from None
+    return Said(ok=True, text="" if felt else page.say(_NO_POWER))
+
+
+async def break_room(_page: Page, wall: WallPort, form: Form) -> Said:
+    """One of the switches that break an appliance in a room."""
+    try:
+        await wall.break_room(_terminal(form), RoomTrouble(form.text("trouble")), on=form.text("on") == "1")
+    except (KeyError, ValueError):
+        raise not_found() from None
+    return Said(ok=True)
 
 
 async def make_trouble(_page: Page, wall: WallPort, form: Form) -> Said:

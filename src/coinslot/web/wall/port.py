@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from coinslot.people.notices import Language
+from coinslot.web.wall.rooms import RoomsPort
 from coinslot.wire.ids import TerminalId
 
 
@@ -96,7 +97,7 @@ class LinkLine(Struct, frozen=True, kw_only=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What has happened since this demo began, by people with a phone: the guided tour ticks by it."""
+    """What has happened since this demo began, by people with a phone: the guided tours tick by it."""
 
     run: str
     """Another one after each start of the demo."""
@@ -105,6 +106,15 @@ class Facts(Struct, frozen=True, kw_only=True):
     payments: int = 0
     starts: int = 0
     ends: int = 0
+    orders: int = 0
+    """Codes shown on appliances."""
+    guest_starts: int = 0
+    """Uses that guests paid for on an appliance, and that ran."""
+    guest_payments: int = 0
+    cut_short: int = 0
+    """Of those, ended by a fault or a loss of power."""
+    refunds: int = 0
+    """Payments of guests of which something went back."""
 
 
 class Paid(Struct, frozen=True, kw_only=True):
@@ -142,7 +152,7 @@ class CounterRefused(Exception):
         self.reason = reason
 
 
-class WallPort(Protocol):
+class WallPort(RoomsPort, Protocol):
     """The demo behind the wall. What it shows is read from memory: looking costs nothing."""
 
     @property

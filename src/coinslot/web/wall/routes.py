@@ -16,11 +16,11 @@ from coinslot.web.pages.page import Page
 from coinslot.web.pages.routes import PageOf
 from coinslot.web.problems import not_found
 from coinslot.web.streams import sse
-from coinslot.web.wall import acting, showing
+from coinslot.web.wall import acting, room_views, showing
 from coinslot.web.wall.acting import Act, Said
 from coinslot.web.wall.port import WallPort
 from coinslot.web.wall.stream import Watcher, events
-from coinslot.web.wall.tour import STEPS
+from coinslot.web.wall.tour import TOURS
 
 _CHOICES_MINOR: Final = (5_00, 10_00, 20_00)
 
@@ -63,6 +63,24 @@ async def wall_trouble(page: PageOf) -> Response[bytes]:
     return await _pressed(page, acting.make_trouble)
 
 
+@post("/wall/choose", status_code=200)
+async def wall_choose(page: PageOf) -> Response[bytes]:
+    """A package and a way to pay, on a touch display."""
+    return await _pressed(page, acting.choose)
+
+
+@post("/wall/back", status_code=200)
+async def wall_back(page: PageOf) -> Response[bytes]:
+    """Back, or again, on a touch display."""
+    return await _pressed(page, acting.back)
+
+
+@post("/wall/room", status_code=200)
+async def wall_room(page: PageOf) -> Response[bytes]:
+    """A switch that breaks something of an appliance in a room, or mends it."""
+    return await _pressed(page, acting.break_room)
+
+
 @post("/wall/counter", status_code=200)
 async def wall_counter(page: PageOf) -> Response[bytes]:
     """Cash at the counter."""
@@ -81,18 +99,23 @@ async def _pressed(page: Page, act: Act) -> Response[bytes]:
 def _page(page: Page, said: Said) -> Response[bytes]:
     wall = _wall(page)
     shown = wall.look(page.language.value)
+    rooms = wall.rooms(page.language.value)
     return page.show(
         "wall/wall.html",
         status=200 if said.ok else 403 if said.again else 422,
         styles=("base.css", "wall.css"),
-        scripts=("wall.js",),
+        scripts=("wall.js", "wall_rooms.js", "wall_tour.js"),
+        frames=wall.payers_at,
         shown=[(one, showing.appliance(one, page.words)) for one in shown],
         qr_of=lambda path: showing.qr(page.base_url + path),
         troubles=showing.TROUBLES,
         texts=showing.texts(wall)[::-1],
         lines=showing.lines(wall)[::-1],
         facts=msgspec.json.encode(wall.facts()).decode(),
-        steps=STEPS,
+        rooms=[(one, room_views.room(one, wall.payers_at, page.words)) for one in rooms],
+        room_troubles=room_views.ROOM_TROUBLES,
+        filled=lambda view: room_views.filled(view, forms.seal(page.services.keyring, page.token)),
+        tours=TOURS if rooms else TOURS[:1],
         choices=[(format_amount(minor, wall.currency), minor) for minor in _CHOICES_MINOR],
         currency=wall.currency,
         key=acting.new_key(),
@@ -110,4 +133,14 @@ def _wall(page: Page) -> WallPort:
 
 def wall_pages() -> list[ControllerRouterHandler]:
     """All of them."""
-    return [wall_page, wall_events, wall_state, wall_stop, wall_trouble, wall_counter]
+    return [
+        wall_page,
+        wall_events,
+        wall_state,
+        wall_stop,
+        wall_trouble,
+        wall_choose,
+        wall_back,
+        wall_room,
+        wall_counter,
+    ]

@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from coinslot.web.pages.languages import Words
 from coinslot.web.streams import event
-from coinslot.web.wall import showing
+from coinslot.web.wall import room_views, showing
 from coinslot.web.wall.port import Facts, WallPort
+from coinslot.web.wall.room_views import RoomView
 from coinslot.web.wall.showing import ApplianceView, LineView, TextView
 
 EVERY_S: Final = 0.2
@@ -25,6 +26,7 @@ class News(Struct, frozen=True, kw_only=True):
     texts: tuple[TextView, ...]
     lines: tuple[LineView, ...]
     facts: Facts
+    rooms: tuple[RoomView, ...] = ()
     form: str = ""
     """A fresh seal for the forms of who asked; a stream has none."""
 
@@ -36,6 +38,7 @@ class Watcher:
         self._wall = wall
         self._words = words
         self._appliances: dict[str, ApplianceView] = {}
+        self._rooms: dict[str, RoomView] = {}
         self._facts: Facts | None = None
         self._texts = texts
         self._lines = lines
@@ -43,16 +46,18 @@ class Watcher:
     def news(self) -> News | None:
         """What is new since the last call; None for nothing. The first call tells everything."""
         now = showing.appliances(self._wall, self._words)
+        rooms = room_views.rooms(self._wall, self._words)
         facts = self._wall.facts()
         texts = showing.texts(self._wall, self._texts)
         lines = showing.lines(self._wall, self._lines)
         changed = tuple(one for key, one in now.items() if one != self._appliances.get(key))
-        if not (changed or texts or lines or facts != self._facts):
+        changed_rooms = tuple(one for key, one in rooms.items() if one != self._rooms.get(key))
+        if not (changed or changed_rooms or texts or lines or facts != self._facts):
             return None
-        self._appliances, self._facts = now, facts
+        self._appliances, self._rooms, self._facts = now, rooms, facts
         self._texts = texts[-1].n if texts else self._texts
         self._lines = lines[-1].n if lines else self._lines
-        return News(appliances=changed, texts=texts, lines=lines, facts=facts)
+        return News(appliances=changed, texts=texts, lines=lines, facts=facts, rooms=changed_rooms)
 
 
 async def events(wall: WallPort, words: Words) -> AsyncIterator[bytes]:

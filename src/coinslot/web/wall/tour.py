@@ -1,4 +1,6 @@
-"""The guided tour of the first way: scan, register, pay, draw, stop, read. Its words; the page's script ticks it."""
+"""The guided tours: of a dispenser, for who registers, and of a hotel's dryer, for who only pays. Their words; the
+page's script ticks them.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,24 @@ class Step(Struct, frozen=True, kw_only=True):
     title: str
     text: str
     target: str
+    fact: str = ""
+    """The figure of `port.Facts` that rises when it is done; empty: the script sees it by itself."""
 
 
-STEPS: Final = (
+class Tour(Struct, frozen=True, kw_only=True):
+    """Steps in their order. `id` is what the script keeps them by."""
+
+    id: str
+    name: str
+    done: str
+    """Said when all of it is done."""
+    steps: tuple[Step, ...]
+
+
+_STEPS: Final = (
     Step(
         id="open",
+        fact="codes",
         title=marked("Scan"),
         text=marked(
             "Scan the dispenser's code, or press its button: the appliance's own page appears, as on a phone."
@@ -29,6 +44,7 @@ STEPS: Final = (
     ),
     Step(
         id="register",
+        fact="logins",
         title=marked("Register"),
         text=marked(
             "On the phone, enter any mobile number, such as 138 0013 8000. The code it is sent arrives under Messages."
@@ -37,12 +53,14 @@ STEPS: Final = (
     ),
     Step(
         id="pay",
+        fact="payments",
         title=marked("Top up"),
         text=marked("Put cash on that number at the counter. A real phone then has to load its page again."),
         target="#counter",
     ),
     Step(
         id="start",
+        fact="starts",
         title=marked("Draw water"),
         text=marked(
             "Press start on the phone. Watch the water and the money: display and phone count alike."
@@ -51,6 +69,7 @@ STEPS: Final = (
     ),
     Step(
         id="stop",
+        fact="ends",
         title=marked("Stop"),
         text=marked("Press the red button on the dispenser, as with wet hands and no phone."),
         target="[data-tap][data-tone=run] [data-test=stop], [data-kind=dispenser] [data-test=stop]",
@@ -62,3 +81,61 @@ STEPS: Final = (
         target="#messages",
     ),
 )
+_HOTEL: Final = (
+    Step(
+        id="choose",
+        fact="orders",
+        title=marked("Choose"),
+        text=marked("On the dryer's display in room 801, pick a time and a way to pay. No account, no app."),
+        target="[data-room=dryer] [data-test=glass]",
+    ),
+    Step(
+        id="scan",
+        fact="guest_payments",
+        title=marked("Scan and pay"),
+        text=marked(
+            "Open the code as the payer's phone and pay there: invented money, the provider's real wire."
+        ),
+        target="[data-room=dryer] [data-payer], #phone",
+    ),
+    Step(
+        id="run",
+        fact="guest_starts",
+        title=marked("It runs"),
+        text=marked(
+            "It starts on the provider's word, not on the scan. Watch the watts and the time that is left."
+        ),
+        target="[data-room=dryer] .body-of",
+    ),
+    Step(
+        id="unplug",
+        fact="cut_short",
+        title=marked("Unplug it"),
+        text=marked(
+            "Under Break something, cut the dryer's power, and give it back: it does not begin again by itself."
+        ),
+        target="[data-room=dryer] [data-trouble=power_cut], [data-room=dryer] .break",
+    ),
+    Step(
+        id="refund",
+        fact="refunds",
+        title=marked("Money back"),
+        text=marked("What was not used goes back to the payer by itself: the display says how much."),
+        target="[data-room=dryer] [data-test=glass]",
+    ),
+)
+TOURS: Final = (
+    Tour(
+        id="campus",
+        name=marked("Try it: six steps, three minutes"),
+        done=marked("That was the whole way. Now break something."),
+        steps=_STEPS,
+    ),
+    Tour(
+        id="hotel",
+        name=marked("In a hotel: pay on the appliance, five steps"),
+        done=marked("That was the hotel's way. Now pay for one that cannot start."),
+        steps=_HOTEL,
+    ),
+)
+"""In the order in which they stand on the page."""

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 
 from coinslot import metering, tariffs
 from coinslot.ledger.accounts import POINTS, AccountKind, parse_account
@@ -21,90 +19,13 @@ from coinslot.ledger.errors import UnknownAccount
 from coinslot.ledger.events import Taken, take
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
+from coinslot.settlement.difference_kinds import Difference, What
 from coinslot.settlement.settle import meter_of
 from coinslot.settlement.shares import parties_hold
 from coinslot.sharing import SharingError
 from coinslot.wire.registers import Register
 
-
-class What(StrEnum):
-    """Where two things that must agree do not; `advice` says what to do about it."""
-
-    HOLD = "hold"
-    """The hold entries and the session's hold."""
-    HOLD_ACCOUNT = "hold_account"
-    """The balance of a hold account and what its session still holds."""
-    STRAY_HOLD = "stray_hold"
-    """Money is held for a session that does not exist."""
-    UNKNOWN_SESSION = "unknown_session"
-    """Entries name a session that does not exist."""
-    CLOSING = "closing"
-    """The entry that closes the hold and the session's state."""
-    USAGE = "usage"
-    """The stored usage and the meter's."""
-    CHARGE = "charge"
-    """The stored charge and what the frozen quote makes of the usage."""
-    CAPTURED = "captured"
-    """The captured amount and the smaller of charge and hold."""
-    EARNED = "earned"
-    """What the entries credit to revenue and parties, and the captured amount."""
-    SHARED = "shared"
-    """What each party has of it, and its part by the agreement the session has kept."""
-    RETURNED = "returned"
-    """What went back to the payer, and what was held less what was captured."""
-    ARREARS = "arrears"
-    """What is owed for usage after a release."""
-    REFUNDED = "refunded"
-    """Refunds above the charge."""
-    FOREIGN = "foreign"
-    """An entry that touches another customer, or another currency."""
-    UNREADABLE = "unreadable"
-    """A quote, a meter or a limit that cannot be read any more."""
-    BACKWARDS = "backwards"
-    """A register stands below where the session before had left it."""
-    OVERCOUNTED = "overcounted"
-    """A session has counted more than its register moved."""
-
-    @property
-    def advice(self) -> str:
-        """What to do about it."""
-        return _ADVICE[self]
-
-
-_SPOILT = (
-    "The row was changed by hand or comes from another backup: compare it with the audit and the last backup."
-)
-_CORRECT = "Correct it by a refund or a reversal with a note, never by an UPDATE."
-_ADVICE = {
-    What.HOLD: f"{_SPOILT} The entries are what was posted.",
-    What.HOLD_ACCOUNT: "Run coinslot ledger verify; if it is sound, the money is still held: release it by an entry.",
-    What.STRAY_HOLD: "Find the session in the last backup; without one, reverse the hold so that its payer has it back.",
-    What.UNKNOWN_SESSION: f"A session's row is gone: find it in the last backup. {_CORRECT}",
-    What.CLOSING: f"The state and the entries tell two stories: read the session's reviews. {_CORRECT}",
-    What.USAGE: f"{_SPOILT} The meter's state holds the readings.",
-    What.CHARGE: f"{_SPOILT} The quote and the registers decide what is owed.",
-    What.CAPTURED: f"Nobody is charged above the hold or the charge. {_CORRECT}",
-    What.EARNED: f"The books and the session disagree on the price. {_CORRECT}",
-    What.SHARED: f"Compare the parties' statements with the agreement's version. {_CORRECT}",
-    What.RETURNED: f"The payer has too much or too little back. {_CORRECT}",
-    What.ARREARS: f"The customer owes another amount than the session says. {_CORRECT}",
-    What.REFUNDED: "More went back than was charged: stop refunds of this session and ask who made them.",
-    What.FOREIGN: f"Money of somebody else was moved in this session's name. {_CORRECT}",
-    What.UNREADABLE: f"{_SPOILT} Until then this session cannot be checked.",
-    What.BACKWARDS: "Was the meter or its controller replaced? Note it; otherwise have the meter looked at.",
-    What.OVERCOUNTED: f"{_SPOILT} The customer may have been charged for more than flowed: refund the rest.",
-}
-
-
-class Difference(Struct, frozen=True, kw_only=True):
-    """One thing that does not agree, and where."""
-
-    what: What
-    operator: str
-    detail: str
-    session: str | None = None
-    terminal: str | None = None
-    outlet: int | None = None
+__all__ = ["Difference", "PostedLeg", "What", "judge"]
 
 
 class PostedLeg(NamedTuple):
@@ -121,7 +42,6 @@ class PostedLeg(NamedTuple):
 _EARNED = (AccountKind.PARTY_PAYABLE, AccountKind.OPERATOR_REVENUE, AccountKind.UTILITY_PAYABLE)
 _PRINCIPAL_BACK = (AccountKind.CUSTOMER_PRINCIPAL, AccountKind.MERCHANT_REFUNDS_DUE)
 _CLOSES = (EntryKind.CAPTURE, EntryKind.RELEASE, EntryKind.LAPSE)
-_CUSTOMERS = "customer/"
 
 
 @dataclass
@@ -175,11 +95,24 @@ def _tally(session: Session, legs: Sequence[PostedLeg]) -> _Tally:
         except UnknownAccount:
             tally.foreign.add(leg.account)
             continue
-        customers = leg.account.startswith(_CUSTOMERS)
-        if leg.currency != session.currency or (customers and leg.account.split("/")[1] != session.customer):
+        if leg.currency != session.currency or not _own(session, leg.account):
             tally.foreign.add(f"{leg.account} in {leg.currency} ({leg.key})")
         _add(tally, leg, account)
     return tally
+
+
+def _own(session: Session, account: str) -> bool:
+    """Whether money of this account may move in the session's name."""
+    whose, name = account.split("/")[:2]
+    match whose:
+        case "customer":
+            return name == session.customer
+        case "hold":
+            return name == session.held_under
+        case "merchant":
+            return session.merchant is None or name == session.merchant
+        case _:
+            return True
 
 
 def _add(tally: _Tally, leg: PostedLeg, account: AccountKind) -> None:

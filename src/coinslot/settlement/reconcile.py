@@ -18,8 +18,10 @@ from msgspec import Struct
 
 from coinslot import metering
 from coinslot.ledger.events import Taken
+from coinslot.rows import one
 from coinslot.sessions.model import Session
 from coinslot.settlement.differences import Difference, PostedLeg, What, judge
+from coinslot.settlement.direct_differences import DirectPaid, judge_rest
 from coinslot.settlement.leakage import Chain, Flow
 from coinslot.settlement.reconcile_rows import (
     BY_OUTLET,
@@ -28,6 +30,7 @@ from coinslot.settlement.reconcile_rows import (
     LEGS,
     OPERATORS,
     READINGS,
+    RESTS,
     SESSIONS,
     IdleReading,
     Legs,
@@ -88,6 +91,7 @@ async def reconcile(
         for row in await connection.fetch(OPERATORS, operator):
             period = period_of(row["operator_id"], ZoneInfo(row["timezone"]), day)
             await comparing.ledger(period)
+            await comparing.payments(period)
             await comparing.registers(period)
         return comparing.report()
 
@@ -126,8 +130,8 @@ class _Comparing:
             own, strangers = await legs.upto(session.id)
             self._unknown(period.operator, strangers)
             account = Taken(
-                held.pop((session.id, "principal", session.currency), 0),
-                held.pop((session.id, "bonus", session.currency), 0),
+                held.pop((session.held_under, "principal", session.currency), 0),
+                held.pop((session.held_under, "bonus", session.currency), 0),
             )
             for difference in judge(session, own, account):
                 self._add(difference)
@@ -138,6 +142,14 @@ class _Comparing:
         self._unknown(period.operator, strangers)
         if period.day is None:
             self._strays(period.operator, held)
+
+    async def payments(self, period: Period) -> None:
+        """Every payment for one use beside its session and what was asked back of it."""
+        async for row in self._cursor(RESTS, period):
+            for what, detail in judge_rest(one(row, DirectPaid)):
+                self._add(
+                    Difference(what=what, operator=period.operator, session=row["session_id"], detail=detail)
+                )
 
     async def registers(self, period: Period) -> None:
         """Every outlet's sessions in order, with its idle readings between them."""

@@ -50,15 +50,44 @@ SESSIONS = f"""
     SELECT {SESSION_COLUMNS} FROM session s WHERE s.operator_id = $1 AND {_IN_PERIOD} ORDER BY s.session_id
 """
 # Of a day: what its sessions have posted whenever it was, and what was posted then for a session that is not there.
+#
+# What a guest paid is held before there is a session, in an entry that names only the payment: it is read with it.
 LEGS = f"""
-    SELECT e.session_id, e.key, e.kind, p.account, p.currency, p.amount_minor
+    SELECT x.session_id, x.key, x.kind, x.account, x.currency, x.amount_minor FROM (
+    SELECT e.session_id, e.entry_id, p.leg, e.key, e.kind, p.account, p.currency, p.amount_minor
     FROM ledger_entry e JOIN ledger_posting p ON p.operator_id = e.operator_id AND p.entry_id = e.entry_id
     LEFT JOIN session s ON s.operator_id = e.operator_id AND s.session_id = e.session_id
     WHERE e.operator_id = $1 AND e.session_id IS NOT NULL
       AND CASE WHEN s.session_id IS NULL
                THEN $2::timestamptz IS NULL OR (e.posted_at >= $2 AND e.posted_at < $3)
                ELSE {_IN_PERIOD} END
-    ORDER BY e.session_id, e.entry_id, p.leg
+    UNION ALL
+    SELECT s.session_id, e.entry_id, p.leg, e.key, e.kind, p.account, p.currency, p.amount_minor
+    FROM session s
+    JOIN ledger_entry e ON e.operator_id = s.operator_id AND e.key = 'payment:' || s.intent_id || ':hold'
+    JOIN ledger_posting p ON p.operator_id = e.operator_id AND p.entry_id = e.entry_id
+    WHERE s.operator_id = $1 AND s.intent_id IS NOT NULL AND {_IN_PERIOD}
+    ) x ORDER BY x.session_id, x.entry_id, x.leg
+"""
+# Paid for on an appliance: all that was paid is captured, due to the payer, or still held, and what is due has been
+# asked back once it could be. Without a session it is held until somebody has decided that none follows.
+RESTS = """
+    SELECT i.intent_id, s.session_id, s.rest_at IS NOT NULL AS returned, s.settled_at IS NOT NULL AS ended,
+           s.hold_principal_minor AS held_minor, coalesce(s.captured_minor, 0) AS captured_minor, i.amount_minor,
+           d.intent_id IS NOT NULL AS decided, coalesce(h.amount_minor, 0)::bigint AS account_minor,
+           coalesce(r.amount_minor, 0)::bigint AS asked_minor, coalesce(r.asked, 0) AS asked,
+           s.merchant_id, a.merchant_id AS paid_to
+    FROM payment_intent i
+    JOIN payment_attempt a ON a.operator_id = i.operator_id AND a.number = i.paid_by
+    LEFT JOIN payment_start d ON d.operator_id = i.operator_id AND d.intent_id = i.intent_id
+    LEFT JOIN session s ON s.operator_id = i.operator_id AND s.intent_id = i.intent_id
+    LEFT JOIN LATERAL (SELECT sum(x.amount_minor) AS amount_minor FROM ledger_balance x
+        WHERE x.operator_id = i.operator_id AND x.account = 'hold/' || i.intent_id || '/principal') h ON true
+    LEFT JOIN LATERAL (SELECT sum(x.amount_minor) AS amount_minor, count(*) AS asked FROM refund x
+        WHERE x.operator_id = i.operator_id AND x.attempt_number = i.paid_by AND x.why IN ('unused', 'start_failed')) r ON true
+    WHERE i.operator_id = $1 AND i.purpose = 'direct_session' AND i.paid_by IS NOT NULL
+      AND ($2::timestamptz IS NULL OR (i.paid_at >= $2 AND i.paid_at < $3))
+    ORDER BY i.intent_id
 """
 HOLDS = """
     SELECT split_part(account, '/', 2) AS ref, split_part(account, '/', 3) AS half, currency, amount_minor

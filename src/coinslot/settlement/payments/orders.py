@@ -22,7 +22,7 @@ from coinslot.payments.model import Attempt, IntentPurpose, Merchant
 from coinslot.payments.port import Channel
 from coinslot.payments.states import IntentState
 from coinslot.settlement.payments.attempts import BeginAttempt, add_attempt
-from coinslot.settlement.payments.codes import OrderAnswer, ask_code
+from coinslot.settlement.payments.codes import OrderAnswer, QrShown, ask_code
 from coinslot.settlement.payments.direct_rows import (
     DirectOrder,
     NewOrder,
@@ -43,6 +43,8 @@ from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Conflict
 from coinslot.wire.ids import TerminalId
 from coinslot.wire.messages import Note, PackageOffered, QrWanted
+
+__all__ = ["LATELY_S", "LIFE", "MOST_LATELY", "Offered", "OrderAnswer", "Orders", "QrShown"]
 
 log = logging.getLogger(__name__)
 

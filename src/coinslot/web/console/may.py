@@ -22,6 +22,16 @@ MAY: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
         ("GET", "/console"): ALL,
         ("POST", "/console/log-out"): ALL,
         ("GET", "/console/log-out"): ALL,
+        ("GET", "/console/messages"): SEE_BOOKS,
+        ("GET", "/console/messages/{endpoint_id}/{event_id}"): SEE_BOOKS,
+        ("POST", "/console/messages/{endpoint_id}/{event_id}/replay"): MOVE_MONEY,
+        ("POST", "/console/messages/{endpoint_id}/replay-dead"): MOVE_MONEY,
+        ("POST", "/console/messages/{endpoint_id}/test"): MOVE_MONEY,
+        ("POST", "/console/messages/{endpoint_id}/switch"): MOVE_MONEY,
+        ("GET", "/console/desks"): SEE_BOOKS,
+        ("POST", "/console/desks"): MOVE_MONEY,
+        ("POST", "/console/desks/{desk_id}/link"): MOVE_MONEY,
+        ("POST", "/console/desks/{desk_id}/revoke"): MOVE_MONEY,
     }
 )
 """Method and route, as the route spells it, to the roles."""

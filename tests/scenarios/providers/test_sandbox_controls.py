@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -14,8 +15,9 @@ from coinslot.payments.port import PaymentState
 from coinslot.providers.wechat import WechatPay
 from coinslot.sandbox.providers.clock import SandboxClock
 from coinslot.sandbox.providers.server import SandboxServer
-from coinslot.sandbox.providers.switches import Switches
+from coinslot.sandbox.providers.switches import Failure, Switches
 from coinslot.sandbox.providers.wechat import WechatSandbox
+from coinslot.sandbox.providers.words import TRANSLATED
 from tests.support.wechat import SHORT, World, account, keys_of, opened_door, payment, wechat_world
 
 NUMBER = "Attempt0000000000000000000000001"
@@ -109,11 +111,102 @@ async def test_failures_are_switched_by_page_and_by_program(world: World, phone:
     assert (await phone.delete("/sandbox/switches/no_such")).status_code == 404
 
 
+async def test_what_a_switch_cannot_be_told_is_refused(world: World, phone: httpx.AsyncClient) -> None:
+    for wrong in (
+        {"failure": "notify_late", "value": "soon"},
+        {"failure": "notify_at_once", "value": "101"},
+        {"failure": "clock_skew", "value": "9" * 12},
+        {"failure": "rate_limit", "times": "0"},
+        {"failure": "rate_limit", "times": "-1"},
+    ):
+        page = await phone.post("/failures", data={"act": "on", **wrong})
+        assert page.status_code == 422, wrong
+        assert 'role="alert"' in page.text
+    asked = {"failure": "notify_late", "value": "soon"}
+    assert (await phone.post("/sandbox/switches", json=asked)).status_code == 422
+    assert (await phone.get("/sandbox/switches")).json() == []
+    listed = (await phone.get("/failures")).text
+    assert all(f'value="{failure}"' in listed for failure in Failure), "every failure has its switch"
+
+
+async def test_a_wet_thumb_pays_once_and_is_told_so(
+    world: World, provider: WechatPay, phone: httpx.AsyncClient
+) -> None:
+    created = await provider.create(payment(NUMBER, world.door))
+    assert '<div class="dock">' in (await phone.get(created.qr)).text
+    assert "Paid." in (await phone.post(created.qr, data={"act": "pay"})).text
+    again = (await phone.post(created.qr, data={"act": "pay"})).text
+    assert "It was paid before; nothing was taken again." in again
+    assert '<div class="dock">' not in again
+    await world.clock.settled()
+    assert len(world.door.arrived) == 1
+
+
+async def test_a_code_is_pasted_and_pages_speak_the_phones_language(
+    world: World, provider: WechatPay, phone: httpx.AsyncClient
+) -> None:
+    created = await provider.create(payment(NUMBER, world.door))
+    code = created.qr.rpartition("/")[2]
+    for held in (created.qr, f" {code} ", f"https://elsewhere.example/pay/{code}?x=1"):
+        opened = await phone.post("/", data={"held": held})
+        assert (opened.status_code, opened.url.path) == (200, f"/pay/{code}"), held
+    for strange in ("", "nothing", "https://[", f"//evil.example/{code}"):
+        answer = await phone.post("/", data={"held": strange})
+        assert answer.url.host == "127.0.0.1"
+        assert answer.status_code == 404
+    for path in ("/", f"/pay/{code}", "/failures", "/notifications", "/clock"):
+        page = (await phone.get(path, headers={"Accept-Language": "zh-CN,en;q=0.5"})).text
+        assert 'lang="zh-CN"' in page
+        assert not set(_texts(page)) & set(_texts((await phone.get(path)).text)) & set(TRANSLATED), path
+    assert "待支付" in (await phone.get("/", headers={"Accept-Language": "zh"})).text
+
+
+def _texts(page: str) -> list[str]:
+    return [
+        text.strip() for text in re.sub(r"<style>.*?</style>", "", page).replace(">", "<").split("<")[::2]
+    ]
+
+
+async def test_a_new_key_is_handed_out_and_signs(
+    world: World, provider: WechatPay, phone: httpx.AsyncClient
+) -> None:
+    before = world.account.signing_key.id
+    made = (await phone.post("/sandbox/keys/wechat")).json()
+    assert made["id"] != before
+    assert "BEGIN PUBLIC KEY" in made["public_keys"]
+    assert "PUB_KEY_ID_" in (await phone.post("/failures/key/wechat")).text
+    assert (await phone.post("/sandbox/keys/nobody")).status_code == 404
+    assert (await phone.post("/failures/key/nobody")).status_code == 404
+    created = await provider.create(payment(NUMBER, world.door))
+    await phone.post(created.qr, data={"act": "pay"})
+    await world.clock.settled()
+    [(headers, _)] = world.door.arrived
+    assert headers["wechatpay-serial"] == world.account.signing_key.id
+
+
+async def test_retries_are_seen_to_come(world: World, provider: WechatPay, phone: httpx.AsyncClient) -> None:
+    world.door.status = 500
+    await provider.create(payment(NUMBER, world.door))
+    world.wechat.pay(NUMBER)
+    await world.clock.settled()
+    page = (await phone.get("/notifications")).text
+    assert "not taken, again at" in page
+    again = datetime.fromisoformat(
+        (await phone.get("/sandbox/notifications")).json()["wechat"][0]["again_at"]
+    )
+    assert again - world.clock.now() <= timedelta(seconds=15)
+    assert (await phone.post("/clock", data={"seconds": "60"})).status_code == 200
+    assert len(world.door.arrived) == 4
+    for wrong in ("", "-1", "1e9", "99999999"):
+        assert (await phone.post("/clock", data={"seconds": wrong})).status_code == 422
+
+
 async def test_time_is_moved(world: World, phone: httpx.AsyncClient) -> None:
     before = datetime.fromisoformat((await phone.get("/sandbox/clock")).json()["now"])
     after = datetime.fromisoformat((await phone.post("/sandbox/clock", json={"seconds": 90})).json()["now"])
     assert (after - before).total_seconds() == 90
-    assert (await phone.post("/sandbox/clock", json={"seconds": "x"})).status_code == 422
+    for wrong in ("x", -1, 1e12):
+        assert (await phone.post("/sandbox/clock", json={"seconds": wrong})).status_code == 422
 
 
 def authorization(world: World, path: str, **changes: str) -> str:

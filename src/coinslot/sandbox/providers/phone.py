@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from html import escape
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -57,6 +57,7 @@ _STANDS: Final = {
 """By the providers' own words; all others wait."""
 _LOOKS: Final = {Stand.WAITING: "wait", Stand.PAID: "good", Stand.RETURNED: "good", Stand.CLOSED: "bad"}
 _LATEST: Final = 30
+_HELD: Final = re.compile(r"(?:[a-z]+://[^/]+)?(?P<path>[0-9A-Za-z_/-]{1,200})(?:[?#].*)?")
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -130,7 +131,8 @@ class Phone:
 
     async def _scan(self, request: Request) -> Reply:
         """What somebody pasted: the address in a code, or the code at its end."""
-        held = urlsplit(request.form.get("held", "").strip()).path
+        matched = _HELD.fullmatch(request.form.get("held", "").strip())
+        held = matched["path"] if matched else ""
         found = self._till_of(held.rstrip("/").rpartition("/")[2])
         if found is None:
             return html_reply(self._home_page(words_for(request), "No order has this code."), 404)

@@ -131,6 +131,10 @@ _ZH: Final[Mapping[str, str]] = {
 }
 
 
+TRANSLATED: Final = frozenset(_ZH)
+"""Every text that is there in both languages."""
+
+
 class Words(Struct, frozen=True):
     """One language."""
 

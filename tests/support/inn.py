@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
 
 from coinslot.app.seed import make_fleet
-from coinslot.engines.connect import Pool, connect_owner
+from coinslot.engines.connect import Pool, connect_login, connect_owner
 from coinslot.fleet.rules import ApplianceKind
 from coinslot.fleet.tariff_store import add_tariff, add_tariff_version
 from coinslot.keyring import Keyring
@@ -57,6 +58,7 @@ class Inn:
         self.nudged = 0
         self.sent: list[tuple[TerminalId, Down]] = []
         self.tariff = TariffId("")
+        self.first_start = asyncio.Event()
         self._requests = 0
         self.orders = self.server_orders()
         self.starts = self.server_starts()
@@ -82,7 +84,7 @@ class Inn:
         door = PaymentDoor(pool=self.pool, find=self.till.find, nudge=self._nudge)
         return Orders(door)
 
-    def server_starts(self) -> DirectStarts:
+    def server_starts(self, every_s: float = 0.05) -> DirectStarts:
         """One more process that begins what is paid."""
         return DirectStarts(
             self.pool,
@@ -90,7 +92,7 @@ class Inn:
             keyring=KEYRING,
             public_url="https://hotel.example/",
             nudge_cashier=self._nudge,
-            every_s=0.05,
+            every_s=every_s,
         )
 
     def _nudge(self) -> None:
@@ -98,6 +100,8 @@ class Inn:
 
     async def _send_all(self, batches: Iterable[Batch]) -> None:
         self.sent += [(send.terminal, send.message) for batch in batches for send in batch.sends]
+        if any(isinstance(message, Start) for _, message in self.sent):
+            self.first_start.set()
 
     @property
     def provider(self) -> PlayedProvider:
@@ -286,10 +290,23 @@ class Inn:
     async def passes(self, time: timedelta) -> None:
         """Time, for us and for the providers."""
         await self.till.passes(time)
-        owner = await connect_owner(self._owner_url)  # the product itself changes nothing of a code
-        await owner.execute("UPDATE direct_order SET made_at = made_at - $1::interval", time)
-        await owner.close()
+        await self.spoil("UPDATE direct_order SET made_at = made_at - $1::interval", time)
         await self.desk.passes(time)
+
+    async def spoil(self, query: str, *arguments: object) -> None:
+        """What the product itself may not do."""
+        owner = await connect_owner(self._owner_url)
+        await owner.execute(query, *arguments)
+        await owner.close()
+
+    async def listened(self) -> None:
+        """Wait until somebody listens for payments of other processes."""
+        query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query ILIKE 'LISTEN%' AND datname = current_database())"
+        login = await connect_login(self._owner_url)
+        async with asyncio.timeout(10):
+            while not await login.fetchval(query):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await login.close()
 
     async def works(self) -> None:
         """All that is due is done: refunds too, and their end."""
@@ -318,8 +335,8 @@ class Inn:
         assert found is not None
         return found.state.value
 
-    async def tries(self, attempt: Attempt) -> list[Attempt]:
-        """Of the same intent."""
-        found = await find_intent(self.pool, self.desk.operator, attempt.intent_id)
+    async def payment_of(self, session: Session) -> Attempt:
+        """What paid for it."""
+        found = await find_intent(self.pool, self.desk.operator, session.intent or "")
         assert found is not None
-        return await attempts_of(self.pool, found)
+        return next(a for a in await attempts_of(self.pool, found) if a.number == found.paid_by)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -16,6 +18,7 @@ import asyncpg
 from coinslot.access import receipts
 from coinslot.keyring import Keyring
 from coinslot.payments.model import Intent
+from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.changes import Batch
 from coinslot.settlement.payments.beginning import Begun, Told, begin_paid
@@ -37,7 +40,8 @@ _EVERY_S: Final = 1.0
 _AT_MOST: Final = 20
 _AT_ONCE: Final = 4
 _SHOWN_S: Final = 120.0
-"""A bill that is ready later than this after the end is for nobody who still stands there."""
+"""A bill that is ready later than this after the end is for nobody who still stands there. Half a minute of it may be
+the start's way to the terminal."""
 _UNANSWERED: Final = (OSError, TimeoutError, Conflict, asyncpg.PostgresError, asyncpg.InterfaceError)
 _STANDING: Final = "SELECT link, online, clock_timestamp() AS now FROM terminal_link WHERE terminal_id = $1"
 
@@ -153,10 +157,7 @@ class DirectStarts:
             await self._tell(order, Note.REFUNDED)
             return
         row = await self._pool.fetchrow(_STANDING, session.terminal)
-        ended_at = session.settled_at
-        if row is None or not row["online"] or ended_at is None:
-            return
-        if (row["now"] - ended_at).total_seconds() > _SHOWN_S:
+        if row is None or not row["online"] or _ago_s(session, row["now"]) > _SHOWN_S:
             return
         bill = Bill(
             session=session.id,
@@ -234,3 +235,11 @@ class DirectStarts:
                 await asyncio.wait_for(wake.wait(), self._every_s)
             except TimeoutError:
                 continue
+
+
+def _ago_s(session: Session, now: datetime) -> float:
+    """How long ago its user saw it end, at most. The records of an end may have waited for the link for hours."""
+    if session.stopped_at is None:
+        return math.inf
+    used_s = (session.duration_ms or 0) / 1000
+    return (now - session.created_at).total_seconds() - used_s

@@ -41,7 +41,7 @@ async def start_server(
             public_url=url if wall.reachable else "",
             demo=True,
             webhook_networks=("127.0.0.0/8", "::1/128"),
-            payments=payments.options(chosen),
+            payments=payments.options(chosen, url),
             wall=lambda stack: wall.over(stack.pool),
         )
         try:

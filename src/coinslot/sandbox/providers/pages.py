@@ -31,6 +31,7 @@ dl{display:grid;grid-template-columns:auto 1fr;gap:4px 16px;margin:12px 0 0}dt{c
 dd{margin:0;overflow-wrap:anywhere}
 summary{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:4px 12px;min-height:44px;
 margin:-8px 0;cursor:pointer}
+summary::after{content:"▾";color:var(--soft)}details[open]>summary::after{content:"▴"}
 label{display:block;margin-top:12px}input,select{display:block;width:100%;min-height:52px;margin-top:4px;padding:0 12px;
 border:1px solid var(--soft);border-radius:14px;background:var(--bg);color:var(--ink);font:inherit}
 button{display:block;width:100%;min-height:48px;margin-top:12px;border:1px solid var(--main);border-radius:14px;

@@ -13,6 +13,7 @@ from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import Pool
 from coinslot.settlement.points import POINTS
 from tests.support.crashes import CRASHES, Crash, Way, live_through
+from tests.support.guest_life import CRASHES as GUEST_CRASHES
 from tests.support.payment_life import CRASHES as PAYMENT_CRASHES
 
 SOURCE = Path(coinslot.__file__).parent
@@ -38,9 +39,10 @@ async def test_a_server_killed_at(
 
 
 def test_every_point_is_tried() -> None:
-    """Those on a payment's way by tests/postgres/payments/test_crashes.py."""
-    assert {crash.point for crash in CRASHES} | set(PAYMENT_CRASHES) == set(POINTS)
-    assert not {crash.point for crash in CRASHES} & set(PAYMENT_CRASHES)
+    """Those on a payment's way by tests/postgres/payments/test_crashes.py, a guest's by direct/test_killed.py."""
+    elsewhere = [*PAYMENT_CRASHES, *GUEST_CRASHES]
+    assert {crash.point for crash in CRASHES} | set(elsewhere) == set(POINTS)
+    assert not {crash.point for crash in CRASHES} & set(elsewhere)
 
 
 # What writes outside the points, and why no session can be hurt by it: one statement each, committed by itself.
@@ -72,7 +74,9 @@ ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/payments/applying.py", "execute"),
     ("settlement/payments/applying.py", "transaction"),  # a savepoint
     ("settlement/payments/crediting.py", "execute"),
+    ("settlement/payments/direct_rows.py", "execute"),
     ("settlement/payments/inbox.py", "execute"),
+    ("settlement/payments/rests.py", "execute"),
     ("settlement/payments/reviews.py", "execute"),
     ("settlement/payments/rows.py", "execute"),
 }

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from enum import Enum, auto
 from pathlib import Path
@@ -240,9 +240,9 @@ async def _live(place: Place, ways: Sequence[Way]) -> None:
 class Zygote:
     """A process with everything loaded, which lives a life in a fork of itself when asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = __name__) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -264,8 +264,8 @@ class Zygote:
         self._process.wait(10)
 
 
-def main() -> None:
-    """Fork a life for each line."""
+def breed(live: Callable[[Place, str], Coroutine[None, None, None]]) -> None:
+    """Fork a life for each line: where, and where it is to be killed."""
     for line in sys.stdin:
         place, crash_at = json.loads(line)
         child = os.fork()
@@ -274,7 +274,7 @@ def main() -> None:
             importlib.reload(points)
             code = 1
             try:
-                asyncio.run(_live(Place(*place), CRASHES.get(crash_at, EVERY)))
+                asyncio.run(live(Place(*place), crash_at))
                 code = 0
             finally:
                 os._exit(code)
@@ -283,4 +283,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    breed(lambda place, crash_at: _live(place, CRASHES.get(crash_at, EVERY)))

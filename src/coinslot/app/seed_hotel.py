@@ -44,28 +44,28 @@ class Room(Struct, frozen=True, kw_only=True):
 ROOMS: Final = (
     Room(
         number="801",
-        name="烘干机 801 · Dryer 801",
+        name="烘干机 · Dryer",
         model=Model.DRYER,
         kind=ApplianceKind.DRYER,
         tariff="hotel-dryer",
     ),
     Room(
         number="802",
-        name="空气净化器 802 · Air purifier 802",
+        name="空气净化器 · Air purifier",
         model=Model.AIR_PURIFIER,
         kind=ApplianceKind.PURIFIER,
         tariff="hotel-air",
     ),
     Room(
         number="803",
-        name="净水机 803 · Water purifier 803",
+        name="净水机 · Water purifier",
         model=Model.WATER_PURIFIER,
         kind=ApplianceKind.PURIFIER,
         tariff="hotel-water",
     ),
     Room(
         number="804",
-        name="香薰机 804 · Aroma diffuser 804",
+        name="香薰机 · Aroma diffuser",
         model=Model.DIFFUSER,
         kind=ApplianceKind.DIFFUSER,
         tariff="hotel-diffuser",

@@ -232,6 +232,8 @@ function openPhone(link) {
   if (shown || screen.dataset.path !== path) screen.src = screen.dataset.path = path;
   screen.focus({ preventScroll: true });
   if (link.dataset.test === "open-as-phone") tell("did", "open");
+  // The wall has become narrower: what was pressed stays in sight.
+  link.closest(".machine")?.scrollIntoView({ block: "nearest" });
   tell("phone");
 }
 

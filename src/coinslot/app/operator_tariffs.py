@@ -22,6 +22,7 @@ from coinslot.tariffs import (
     dump_tariff,
     limits,
     make_quote,
+    package_minor,
     parse_tariff,
     rate,
 )
@@ -131,16 +132,19 @@ def tariff_preview(
     """What sample sessions would cost a customer who has used nothing yet, and where they would be cut off."""
     asked = _usage(usages)
     if key is None:
-        quoted = _quote(parse_tariff_or_problem(_body(file, named)), "preview", 1, at or datetime.now())
+        priced = parse_tariff_or_problem(_body(file, named))
+        quoted = _quote(priced, "preview", 1, at or datetime.now())
     else:
 
-        async def work(desk: Desk) -> Quote:
+        async def work(desk: Desk) -> tuple[Tariff, Quote]:
             found = await _find(desk, key, version)
             local = datetime.now(UTC).astimezone(ZoneInfo(desk.operator.timezone)).replace(tzinfo=None)
-            return _quote(parse_tariff(found.body), found.tariff_id, found.version, at or local)
+            priced = parse_tariff(found.body)
+            return priced, _quote(priced, found.tariff_id, found.version, at or local)
 
-        quoted = run(operator, work)
-    emit(preview_rows(quoted, asked), ("usage", "charge", "remark"), as_json=as_json)
+        priced, quoted = run(operator, work)
+    rows = preview_rows(quoted, asked) if priced.for_wallets else []
+    emit([*rows, *package_rows(priced)], ("usage", "charge", "remark"), as_json=as_json)
 
 
 def preview_rows(quoted: Quote, asked: dict[Register, int] | None) -> list[dict[str, object]]:
@@ -161,6 +165,17 @@ def preview_rows(quoted: Quote, asked: dict[Register, int] | None) -> list[dict[
     rows.append(
         {"usage": lasts, "charge": f"<= {_money(quoted.hold_minor, quoted.currency)}", "remark": "limits"}
     )
+    return rows
+
+
+def package_rows(priced: Tariff) -> list[dict[str, object]]:
+    """What can be bought on the appliance."""
+    rows: list[dict[str, object]] = []
+    for package in priced.packages:
+        ends = ", ".join(f"{units} {register.value}" for register, units in package.units.items())
+        remark = "a deposit, used up at the rates above" if package.price is None else f"ends at {ends}"
+        paid = _money(package_minor(package, priced.currency), priced.currency)
+        rows.append({"usage": f"package {package.id}: {package.title}", "charge": paid, "remark": remark})
     return rows
 
 

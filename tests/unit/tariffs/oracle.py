@@ -29,6 +29,7 @@ from coinslot.tariffs import (
     free_used,
     limits,
     make_quote,
+    package_quote,
     parse_tariff,
     rate,
 )
@@ -267,6 +268,59 @@ def check(case: Case) -> Outcome:
     return (Outcome.UNLIMITED, Outcome.ONE_LIMIT, Outcome.SHARED, Outcome.SHARED)[limited]
 
 
+def package_charge(
+    price_minor: int, included: dict[str, int], usage: dict[str, int], *, cut_short: bool
+) -> int:
+    """What is bought for a price, by the rules: whole, or the share of whatever was used most of, in integers alone."""
+    moved = {name for name, used in usage.items() if used > 0}
+    if not moved:
+        return 0
+    if not cut_short:
+        return price_minor
+    if "wh" in usage and usage["wh"] <= 1 and not {"ml", "count"} & moved:
+        return 0
+    used = {name: min(usage.get(name, 0), most) for name, most in included.items()}
+    return max((price_minor * used[name] * 2 + most) // (most * 2) for name, most in included.items())
+
+
+def check_package(rng: random.Random) -> None:
+    """One package, used somehow and ended somehow. AssertionError where the code and the rules differ."""
+    names = rng.sample(NAMES, rng.randrange(1, 4))
+    included = {name: rng.choice((1, 2, 3, 7, 60, 999, 1800, 100_000)) for name in names}
+    price_minor = rng.choice((1, 3, 99, 5_00, 12_34, 999_99))
+    usage = {
+        name: rng.choice((0, 1, 2, included.get(name, 50) // 2, included.get(name, 50), 10**6))
+        for name in rng.sample(NAMES, rng.randrange(5))
+    }
+    cut_short = rng.random() < 0.7
+    price = f"{price_minor // 100}.{price_minor % 100:02d}"
+    body = {"currency": "CNY", "packages": [{"id": "p", "title": "p", "price": price, **included}]}
+    tariff = parse_tariff(json.dumps(body))
+    made = package_quote(
+        tariff, tariff.packages[0], tariff_id="t", version=1, started_local=datetime(2026, 1, 1)
+    )
+    quote = decode_quote(encode_quote(made))
+    counted = {Register(name): units for name, units in usage.items()}
+    charge = rate(quote, counted, cut_short=cut_short)
+    assert charge.amount_minor == package_charge(price_minor, included, usage, cut_short=cut_short)
+    assert sum(line.amount for line in charge.lines) == charge.amount_minor
+    more = {register: units + 1 for register, units in counted.items()}
+    assert charge.amount_minor <= rate(quote, more, cut_short=cut_short).amount_minor <= price_minor
+    found = limits(quote, price_minor)
+    at_limit = {"ml": found.ml, "s": found.s, "wh": found.wh, "count": found.count}
+    assert all(at_limit[name] == most for name, most in included.items())
+
+
+def run_packages(cases: int, seed: int) -> None:
+    """Compare many packages; the first difference is raised with the seed and number that replay it."""
+    for number in range(cases):
+        try:
+            check_package(random.Random(seed * 1_000_003 + number))
+        except Exception as error:
+            error.add_note(f"package {number} of seed {seed}")
+            raise
+
+
 def run(cases: int, seed: int) -> Counter[Outcome]:
     """Compare many cases; the first difference is raised with the seed and number that replay it."""
     outcomes: Counter[Outcome] = Counter()
@@ -287,6 +341,7 @@ def main() -> None:
     given = parser.parse_args()
     begun = time.perf_counter()
     outcomes = run(given.cases, given.seed)
+    run_packages(given.cases // 10, given.seed)
     print(f"{given.cases} cases, seed {given.seed}: 0 differences, {time.perf_counter() - begun:.0f} s")
     for outcome in Outcome:
         print(f"{outcomes[outcome]:>9} {outcome.value}")

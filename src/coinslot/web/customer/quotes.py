@@ -30,6 +30,8 @@ async def quotes(
         if tap.tariff is None:
             continue
         try:
+            if not tariff_of(tap.body).for_wallets:
+                continue  # sold on the appliance itself, and nowhere else
             found[tap.choice] = await _quote(connection, here, tap, tap.tariff, customer, local)
         except ValueError:
             # Kept in a form that this version cannot read: settlement refuses it, too.

@@ -6,6 +6,7 @@ import click
 
 from coinslot.app.operator_agreements import agreement
 from coinslot.app.operator_console import actor, emit, emit_one, run_plain
+from coinslot.app.operator_counter import counter
 from coinslot.app.operator_desks import desk
 from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, terminal
 from coinslot.app.operator_history import alarm, readings, review
@@ -13,9 +14,11 @@ from coinslot.app.operator_merchants import merchant
 from coinslot.app.operator_parties import party, statement
 from coinslot.app.operator_people import api_key, customer, staff
 from coinslot.app.operator_real_names import real_name
+from coinslot.app.operator_refunds import refund
 from coinslot.app.operator_rules import rules
 from coinslot.app.operator_session import session
 from coinslot.app.operator_stickers import sticker
+from coinslot.app.operator_suspense import suspense
 from coinslot.app.operator_tariffs import tariff
 from coinslot.app.operator_webhooks import webhook
 from coinslot.fleet.store import create_operator, list_operators
@@ -75,6 +78,9 @@ for part in (
     readings,
     review,
     alarm,
+    refund,
+    suspense,
+    counter,
     webhook,
     desk,
 ):

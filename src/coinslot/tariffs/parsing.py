@@ -66,7 +66,8 @@ def check_tariff(tariff: Tariff) -> None:
         raise TariffError("rates", "use would be free: there is no price, no start fee and no minimum")
     if tariff.for_wallets:
         _check_holds(tariff, minor["minimum_start"])
-    check_packages(tariff, _contexts(tariff))
+    if tariff.packages:
+        check_packages(tariff, _contexts(tariff))
 
 
 def _explained(message: str) -> TariffError:

@@ -17,6 +17,7 @@ from coinslot.app.demo_counter import Counter
 from coinslot.app.demo_link_log import LinkLog
 from coinslot.app.demo_phones import DemoPhones
 from coinslot.app.demo_rooms import DemoRooms
+from coinslot.app.demo_wall_facts import facts, online
 from coinslot.app.demo_world import World
 from coinslot.engines.connect import UNANSWERED, Pool
 from coinslot.keyring import Keyring
@@ -33,28 +34,6 @@ from coinslot.wire.ids import TerminalId, new_id
 log = logging.getLogger(__name__)
 
 _EVERY_S = 0.5
-_ONLINE = "SELECT terminal_id FROM terminal_link WHERE operator_id = $1 AND online"
-_LOGINS = "SELECT count(*) FROM browser_login WHERE operator_id = $1 AND made_at >= $2"
-# Who came with a phone: the crowd has none.
-_SESSIONS = """
-    SELECT count(s.started_at) AS starts, count(s.settled_at) FILTER (WHERE s.started_at IS NOT NULL) AS ends
-    FROM customer c JOIN session s USING (operator_id, customer_id)
-    WHERE c.operator_id = $1 AND c.phone IS NOT NULL AND s.created_at >= $2
-"""
-
-
-# Guests have no account: what they paid for hangs together by its payment.
-_GUESTS = """
-    SELECT count(*) AS orders,
-           count(*) FILTER (WHERE i.state IN ('paid', 'partly_refunded', 'refunded')) AS paid,
-           count(s.started_at) AS starts,
-           count(*) FILTER (WHERE s.stop_reason IN ('fault', 'power_loss')) AS cut_short,
-           count(*) FILTER (WHERE i.state IN ('partly_refunded', 'refunded')) AS refunds
-    FROM direct_order o
-    JOIN payment_intent i USING (operator_id, intent_id)
-    LEFT JOIN session s ON s.operator_id = o.operator_id AND s.intent_id = o.intent_id
-    WHERE o.operator_id = $1 AND o.made_at >= $2
-"""
 
 
 class _Fixed(Struct, frozen=True, kw_only=True):
@@ -126,24 +105,9 @@ class DemoWall:
             await asyncio.sleep(_EVERY_S)
 
     async def _read(self, began_at: object) -> None:
-        own = self._world.operator
         async with self._pool.acquire() as connection:
-            online = await connection.fetch(_ONLINE, own)
-            logins = await connection.fetchval(_LOGINS, own, began_at)
-            used = await connection.fetchrow(_SESSIONS, own, began_at)
-            guests = await connection.fetchrow(_GUESTS, own, began_at)
-        self._online = frozenset(row["terminal_id"] for row in online)
-        self._facts = Facts(
-            run=self._facts.run,
-            logins=logins,
-            starts=used["starts"] if used else 0,
-            ends=used["ends"] if used else 0,
-            orders=guests["orders"] if guests else 0,
-            guest_payments=guests["paid"] if guests else 0,
-            guest_starts=guests["starts"] if guests else 0,
-            cut_short=guests["cut_short"] if guests else 0,
-            refunds=guests["refunds"] if guests else 0,
-        )
+            self._online = await online(connection, self._world.operator)
+            self._facts = await facts(connection, self._world.operator, began_at, self._facts.run)
 
     # ------------------------------------------------------------ what is shown
 

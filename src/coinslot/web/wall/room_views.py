@@ -59,7 +59,7 @@ _SAYS: Final = {
     Phase.QR: marked("Scan and pay"),
     Phase.SCANNED: marked("Scanned. Pay on the phone."),
     Phase.PAID: marked("Paid. It starts at once."),
-    Phase.RUNNING: marked("Running"),
+    Phase.RUNNING: marked("Running now"),
     Phase.FINISHED: marked("Finished"),
     Phase.REFUNDED: marked("It did not start. All of the payment goes back."),
     Phase.EXPIRED: marked("The code's time is over. Nothing was paid."),

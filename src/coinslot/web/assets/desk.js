@@ -101,6 +101,8 @@ function open() {
   opened = performance.now();
   source = new EventSource("/desk/events");
   source.onmessage = (message) => show(JSON.parse(message.data));
+  // Refused: revoked, perhaps, or too many watch. The answer to a question says which.
+  source.onerror = () => source && source.readyState === EventSource.CLOSED && performance.now() - asked > AGAIN && ask();
   source.addEventListener("same", (message) => {
     heard = performance.now();
     clock.textContent = message.data;

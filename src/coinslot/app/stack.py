@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,15 +17,14 @@ from coinslot.app.http import HttpOptions, HttpServer
 from coinslot.app.proxies import Trust
 from coinslot.app.retention import keep_forgetting
 from coinslot.app.settings import Role
+from coinslot.app.stack_options import PaymentOptions, StackOptions
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import KEYED, Pool, open_pool
-from coinslot.keyring import Keyring
 from coinslot.link.clients import Answering, connect
 from coinslot.link.outgoing import Outgoing
 from coinslot.link.server import LinkServer
 from coinslot.link.sweeper import Sweeper
 from coinslot.payments.model import Merchant
-from coinslot.people.notices import Notifier
 from coinslot.providers.counter import with_counters
 from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
@@ -37,7 +33,7 @@ from coinslot.providers.webhooks import WebhookSender
 from coinslot.settlement.payments.direct_starts import DirectStarts
 from coinslot.settlement.payments.door import PaymentDoor, nobody
 from coinslot.settlement.payments.orders import Orders
-from coinslot.settlement.payments.worker import Cashier, FindProvider
+from coinslot.settlement.payments.worker import Cashier
 from coinslot.settlement.starter import Starter
 from coinslot.settlement.store import PostgresBooks
 from coinslot.web.app import build_app
@@ -47,9 +43,9 @@ from coinslot.web.metrics import Metrics, Sources
 from coinslot.web.services import Services, TerminalDoor
 from coinslot.web.streams import Streams
 from coinslot.web.tracing import Traced
-from coinslot.web.wall.port import WallPort
 from coinslot.webhooks.destinations import networks
-from coinslot.wire.messages import Config
+
+__all__ = ["ALL_ROLES", "PaymentOptions", "Stack", "StackOptions"]
 
 log = logging.getLogger(__name__)
 
@@ -58,52 +54,6 @@ _FLUSH_S: Final = 1
 _CLOSE_S: Final = 1.0
 """What each part may take to finish; a database that hangs must not keep a process from ending within 5 s.
 What was not committed by then was not promised to anybody."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentOptions:
-    """What this process needs to collect and return money."""
-
-    find: FindProvider
-    """The adapter that has a merchant's keys; None where nothing is configured for it. Counters need none."""
-    notify_base: str = ""
-    """How providers reach this server; empty: as customers' phones do, or where HTTP listens."""
-    pages_base: str = ""
-    """How guests' phones reach their bills, whose codes appliances show; empty: as customers' phones do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackOptions:
-    """How a stack is built, where it is not by default."""
-
-    http_host: str = "127.0.0.1"
-    http_port: int = 0
-    """0: any free one."""
-    http_tls: tuple[Path, Path] | None = None
-    """Certificate and key for HTTP, PEM files; None: plain."""
-    trusted_proxies: tuple[str, ...] = ()
-    """Whose X-Forwarded headers are believed."""
-    metrics_token: str | None = None
-    """Who shows it may read /metrics; None: private addresses may."""
-    pool_size: int = 12
-    """Connections to the database: a batch of starts, one of records and a sweep use one each at a time."""
-    config: Config = field(default_factory=Config)
-    """What terminals are told in their welcome."""
-    door: TerminalDoor | None = None
-    """Where claimed terminals are sent; the broker's own listener by default."""
-    keyring: Keyring = field(default_factory=lambda: Keyring(secrets.token_urlsafe(32)))
-    """The installation's; by default one that nobody else has and that is forgotten at the end."""
-    notifier: Notifier | None = None
-    """How customers are told; None: there is no way."""
-    webhook_networks: tuple[str, ...] = ()
-    """Networks of private addresses that webhooks may call."""
-    public_url: str = ""
-    """How customers' phones reach the pages; empty: as each request came."""
-    payments: PaymentOptions | None = None
-    """None: nothing but cash at the counter."""
-    demo: bool = False
-    wall: Callable[[Stack], WallPort] | None = None
-    """Makes the port of the demo's wall, once everything but the web is there."""
 
 
 class Stack:

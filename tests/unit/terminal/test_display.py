@@ -9,7 +9,7 @@ from coinslot.terminal.display import Lines, Texts, in_chinese, money, quantity
 from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.settings import Language, OutletSettings
-from coinslot.wire.messages import Bill, Show
+from coinslot.wire.messages import Bill, Note, PackageOffered, Show
 from coinslot.wire.records import DeclineReason, FaultCode, StopReason
 from coinslot.wire.registers import Register
 from tests.unit.terminal.rig import SHOWER, Rig
@@ -32,6 +32,16 @@ def every_screen(language: Language) -> list[Lines]:
         texts.in_use({Register.ML: 9_999_999, Register.S: 6_000}, 99_999),
         texts.bill(12_345, -500, "CNY"),
         texts.code("123456789012"),
+        *(texts.relay_fault(code) for code in FaultCode),
+        *((texts.note(note), texts.word("again")) for note in Note),
+        *(
+            (texts.word(name), texts.word("thanks"))
+            for name in ("choose", "pay_with", "waiting", "scanned", "paid")
+        ),
+        (f"{texts.word('pay')} ¥9999.99", f"{texts.provider('wechat')} 120:00"),
+        (f"{texts.word('scanned')} ¥999.99", f"{texts.provider('alipay')} 5:00"),
+        (texts.provider("stripe"), f"{texts.word('refund')} ¥9999.99"),
+        texts.time_left(86_399),
     ]
 
 
@@ -112,6 +122,20 @@ def test_a_qr_code_is_handed_to_the_display() -> None:
     rig = Rig().ready()
     rig.say(Show(link=rig.link, outlet=0, qr="https://pay.example/1", lines=["2 h", "¥5.00"]))
     assert rig.shown[0] == ("2 h", "¥5.00")
+
+
+@pytest.mark.parametrize(
+    ("title", "chinese", "english"),
+    [
+        ("30 分钟 · 30 min", "30 分钟", "30 min"),
+        ("Night", "Night", "Night"),
+        ("A · B · C", "A · B · C", "A · B · C"),
+    ],
+)
+def test_a_package_has_its_title_in_the_display_s_language(title: str, chinese: str, english: str) -> None:
+    package = PackageOffered(package="p", title=title, price_minor=1)
+    assert Texts(Language.ZH).title(package) == chinese
+    assert Texts(Language.EN).title(package) == english
 
 
 @pytest.mark.parametrize("quote", [b"null", b"{}", b"[1]", b'"x"', b'{"version":99}'])

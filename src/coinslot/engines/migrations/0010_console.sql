@@ -53,6 +53,8 @@ CREATE INDEX statement_link_of_party ON statement_link (party_id, operator_id);
 -- One payment's notifications, for its timeline. Our numbers have 32 characters; what else somebody may have sent as a
 -- number is not indexed, so that no notification is ever too long to be stored.
 CREATE INDEX payment_inbox_of_number ON payment_inbox (substring(event FROM '"number":"([0-9A-Za-z]{32})"'));
+-- Somebody reads out what the provider calls a refund.
+CREATE INDEX refund_of_provider ON refund (provider_id) WHERE provider_id IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON console_login, console_try TO coinslot_app;
 GRANT SELECT, INSERT, UPDATE ON statement_link TO coinslot_app;

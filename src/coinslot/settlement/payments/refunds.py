@@ -8,6 +8,7 @@ import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
+from coinslot.audit import write_audit
 from coinslot.fields import MissingError
 from coinslot.ledger import accounts, events
 from coinslot.ledger.entries import Entry
@@ -202,22 +203,24 @@ def withdrawal_entry(refund: Refund, customer: CustomerId) -> Entry:
     )
 
 
-async def ask_again(pool: Pool, operator: OperatorId, number: str) -> Refund:
+async def ask_again(pool: Pool, operator: OperatorId, number: str, *, by: str = "") -> Refund:
     """A person wants an abnormal refund tried again, with the same number. MissingError, IllegalEvent."""
-    return await _decide(pool, operator, number, RefundEvent.ASKED_AGAIN)
+    return await _decide(pool, operator, number, RefundEvent.ASKED_AGAIN, by)
 
 
-async def give_up_refund(pool: Pool, operator: OperatorId, number: str) -> Refund:
+async def give_up_refund(pool: Pool, operator: OperatorId, number: str, *, by: str = "") -> Refund:
     """A person has decided that the provider will not do it: a withdrawal's part goes back to the wallet.
 
     MissingError, IllegalEvent.
     """
-    return await _decide(pool, operator, number, RefundEvent.GIVEN_UP)
+    return await _decide(pool, operator, number, RefundEvent.GIVEN_UP, by)
 
 
-async def _decide(pool: Pool, operator: OperatorId, number: str, event: RefundEvent) -> Refund:
+async def _decide(pool: Pool, operator: OperatorId, number: str, event: RefundEvent, by: str) -> Refund:
     async with transaction(pool, Purpose.DECIDE) as connection:
         locked, refund = await lock_refund(connection, operator, number)
+        if by:
+            await write_audit(connection, operator, by=by, action=f"refund.{event.value}", target=number)
         return await change_refund(connection, locked, refund, event)
 
 

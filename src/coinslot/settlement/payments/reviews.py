@@ -5,12 +5,20 @@ from __future__ import annotations
 import logging
 from enum import StrEnum
 
+from coinslot.audit import write_audit
+from coinslot.fields import FieldError, MissingError, plain_text
 from coinslot.settlement.payments.unit import Connection
 from coinslot.wire.ids import OperatorId
 
 log = logging.getLogger(__name__)
 
 _REVIEW = "INSERT INTO review (operator_id, reason, detail) VALUES ($1, $2, $3)"
+
+_CLOSE = """
+    UPDATE review SET closed_at = now(), closed_by = $4, resolution = $5
+    WHERE operator_id = $1 AND review_id = $2 AND reason = ANY ($3) AND closed_at IS NULL RETURNING true
+"""
+_MOST_WORDS = 500
 
 
 class PaymentReview(StrEnum):
@@ -40,3 +48,21 @@ async def open_review(
     """In the caller's transaction. The detail holds ids and numbers only."""
     log.error("for review at %s: %s: %s", operator, reason.value, detail)
     await connection.execute(_REVIEW, operator, reason.value, detail[:500])
+
+
+async def close_review(
+    connection: Connection, operator: OperatorId, review_id: int, *, by: str, words: str
+) -> None:
+    """A person has looked, and says what was done. In the caller's transaction.
+
+    MissingError for what is no open review of a payment, FieldError without words.
+    """
+    said = plain_text(words)
+    if not 0 < len(said) <= _MOST_WORDS:
+        raise FieldError(
+            "words", f"say in 1 to {_MOST_WORDS} characters what was done, for whoever looks later"
+        )
+    reasons = [reason.value for reason in PaymentReview]
+    if not await connection.fetchval(_CLOSE, operator, review_id, reasons, by, said):
+        raise MissingError("open review", str(review_id))
+    await write_audit(connection, operator, by=by, action="review.close", target=str(review_id))

@@ -16,12 +16,37 @@ SEE_PAYMENTS: Final = ALL - {Role.TECHNICIAN}
 SEE_BOOKS: Final = frozenset({Role.OWNER, Role.MANAGER, Role.AUDITOR})
 """What parties and the operator earn is not the desk's."""
 MOVE_MONEY: Final = frozenset({Role.OWNER, Role.MANAGER})
+ASK_REFUNDS: Final = MOVE_MONEY | {Role.DESK}
+"""The desk asks, and never decides; settlement judges that again for each request."""
 
 MAY: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
     {
         ("GET", "/console"): ALL,
         ("POST", "/console/log-out"): ALL,
         ("GET", "/console/log-out"): ALL,
+        ("GET", "/console/payments"): SEE_PAYMENTS,
+        ("GET", "/console/payments/search"): SEE_PAYMENTS,
+        ("POST", "/console/payments/search"): SEE_PAYMENTS,
+        ("GET", "/console/payments/{intent_id}"): SEE_PAYMENTS,
+        ("GET", "/console/payments/{intent_id}/refund"): ASK_REFUNDS,
+        ("POST", "/console/payments/{intent_id}/refund"): ASK_REFUNDS,
+        ("GET", "/console/sessions/{session_id}"): SEE_PAYMENTS,
+        ("GET", "/console/sessions/{session_id}/refund"): ASK_REFUNDS,
+        ("POST", "/console/sessions/{session_id}/refund"): ASK_REFUNDS,
+        ("GET", "/console/refunds"): SEE_PAYMENTS,
+        ("GET", "/console/refunds/{request_id}"): SEE_PAYMENTS,
+        ("POST", "/console/refunds/{request_id}/approve"): MOVE_MONEY,
+        ("POST", "/console/refunds/{request_id}/decline"): MOVE_MONEY,
+        ("POST", "/console/provider-refunds/{number}/again"): MOVE_MONEY,
+        ("POST", "/console/provider-refunds/{number}/give-up"): MOVE_MONEY,
+        ("GET", "/console/reviews"): SEE_BOOKS,
+        ("POST", "/console/reviews/{review_id}/close"): MOVE_MONEY,
+        ("GET", "/console/entries/{entry_id}"): SEE_BOOKS,
+        ("GET", "/console/statements"): SEE_BOOKS,
+        ("GET", "/console/statements/{party_id}/{form}"): SEE_BOOKS,
+        ("GET", "/console/statements/{party_id}/link"): SEE_BOOKS,
+        ("POST", "/console/statements/{party_id}/link"): MOVE_MONEY,
+        ("POST", "/console/statement-links/{link_id}/revoke"): MOVE_MONEY,
         ("GET", "/console/messages"): SEE_BOOKS,
         ("GET", "/console/messages/{endpoint_id}/{event_id}"): SEE_BOOKS,
         ("POST", "/console/messages/{endpoint_id}/{event_id}/replay"): MOVE_MONEY,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -37,7 +38,15 @@ STYLES: Final = ("base.css", "console.css")
 _TOKEN_LENGTH: Final = (16, 100)
 _LIFE_S: Final = int(LIFE.total_seconds())
 
-MENU: Final = (("/console", marked("Overview")),)
+MENU: Final = (
+    ("/console", marked("Overview")),
+    ("/console/payments", marked("Payments")),
+    ("/console/refunds", marked("Refund requests")),
+    ("/console/reviews", marked("To look at")),
+    ("/console/statements", marked("Statements")),
+    ("/console/messages", marked("Messages")),
+    ("/console/desks", marked("Front desks")),
+)
 """What stands in the navigation, for roles that may open it."""
 
 ROLE_NAMES: Final = {
@@ -88,6 +97,10 @@ class Staffed:
         """Date and time by the operator's clock; empty for never."""
         return "" if at is None else figures.moment(at, self.who.timezone, self.page.language)
 
+    def second(self, at: datetime | None) -> str:
+        """The same to the second, for what is compared with other books."""
+        return "" if at is None else f"{at.astimezone(ZoneInfo(self.who.timezone)):%Y-%m-%d %H:%M:%S}"
+
     def role_name(self) -> str:
         """The role in words."""
         return self.say(ROLE_NAMES[self.who.role])
@@ -128,6 +141,7 @@ class Staffed:
             status=status,
             styles=styles,
             scripts=scripts,
+            frames="",
             staffed=self,
             sealed=forms.seal(self.page.services.keyring, self._token),
             **values,

@@ -120,7 +120,7 @@ async def test_the_desk_hears_of_each_paid_use_and_of_each_fault_and_nothing_els
         session = await inn.session_of(attempt)
         assert session is not None
         await dryer.records(inn.started(dryer, session))
-        await expect(line).to_contain_text("Running")
+        await expect(line).to_contain_text("Under way")
         await expect(line.locator("time")).to_contain_text("29:")
         await inn.ends(dryer, session, reason=StopReason.FAULT, s=600)
         await expect(line).to_contain_text("Broke off")

@@ -249,7 +249,7 @@ def _session_state(say: Say, session: SessionRow, now: datetime) -> tuple[str, K
         case State.RUNNING if session.stop_asked:
             return say(marked("Stopping")), Kind.RUN, None
         case State.RUNNING:
-            return say(marked("Running")), Kind.RUN, _left_s(session, now)
+            return say(marked("Under way")), Kind.RUN, _left_s(session, now)
         case State.STOPPING:
             return say(marked("Stopping")), Kind.RUN, None
         case State.SETTLED if _is_cut_short(session):

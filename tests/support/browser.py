@@ -79,6 +79,8 @@ class Phone:
     javascript: bool = True
     desktop: bool = False
     """No phone at all: a mouse and no touch."""
+    agent: str = ""
+    """What the browser says it is; empty: what it is."""
 
 
 @dataclass
@@ -141,6 +143,7 @@ class Visitor:
             has_touch=not phone.desktop,
             device_scale_factor=1 if phone.desktop else 2,
             reduced_motion="reduce",
+            user_agent=phone.agent or None,
             service_workers="block",
         )
         self.context.set_default_timeout(PATIENCE_MS)

@@ -23,9 +23,11 @@ from coinslot.web.api.appliances import appliance_routes
 from coinslot.web.api.customers import customer_routes
 from coinslot.web.api.documents import openapi
 from coinslot.web.api.logins import login_routes
+from coinslot.web.api.payments import payment_routes
 from coinslot.web.api.real_names import Pictures, real_name_routes
 from coinslot.web.api.sessions import session_routes
 from coinslot.web.api.terminals import claim_throttle, terminal_routes
+from coinslot.web.api.withdrawals import withdrawal_routes
 from coinslot.web.console.pages import CONSOLE, DOOR
 from coinslot.web.console.routes import console_router
 from coinslot.web.customer.arriving import ARRIVING
@@ -67,6 +69,8 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
         route_handlers=[
             appliance_routes(guards),
             customer_routes(guards),
+            payment_routes(guards),
+            withdrawal_routes(guards),
             real_name_routes(guards),
             login_routes(guards),
             session_routes(guards),

@@ -16,6 +16,9 @@ from litestar.routes import HTTPRoute
 from coinslot.engines.connect import Connection
 from coinslot.fleet.secrets import new_api_key
 from coinslot.people.customers import add_customer
+from coinslot.settlement.changes import Purse
+from coinslot.settlement.payments.topups import TopupWish, open_topup
+from coinslot.settlement.payments.withdrawals import WithdrawalRequest, withdraw
 from coinslot.wire.ids import CustomerId, TerminalId, new_id
 from tests.postgres.people.conftest import NAME, NUMBER, PICTURE
 from tests.postgres.web.conftest import Api
@@ -35,6 +38,9 @@ class Asked:
     login_code: str
     code: str
     proof: str
+    payment: str
+    """A top-up that waits to be paid."""
+    withdrawal: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ def at(text: str) -> Callable[[Asked], str]:
         code=asked.world.codes[3],
         running=asked.world.running,
         ended=asked.world.ended,
+        payment=asked.payment,
+        withdrawal=asked.withdrawal,
     )
 
 
@@ -71,6 +79,25 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/customers/{customer_id}/top-ups"): Case(
         at("/customers/{customer}/top-ups"), lambda _: {"amount_minor": 500}, own=201
     ),
+    ("GET", "/top-up-choices"): Case(at("/top-up-choices"), other=200),
+    ("POST", "/customers/{customer_id}/payments"): Case(
+        at("/customers/{customer}/payments"),
+        lambda _: {"amount_minor": 500, "merchant": "mer_1", "channel": "qr"},
+        # Of this installation's merchants none has keys.
+        own=409,
+    ),
+    ("GET", "/payments/{payment_id}"): Case(at("/payments/{payment}")),
+    ("POST", "/payments/{payment_id}/attempts"): Case(
+        at("/payments/{payment}/attempts"), lambda _: {"merchant": "mer_1", "channel": "qr"}, own=409
+    ),
+    ("POST", "/payments/{payment_id}/ask"): Case(at("/payments/{payment}/ask")),
+    ("POST", "/customers/{customer_id}/withdrawals/preview"): Case(
+        at("/customers/{customer}/withdrawals/preview"), lambda _: {}
+    ),
+    ("POST", "/customers/{customer_id}/withdrawals"): Case(
+        at("/customers/{customer}/withdrawals"), lambda _: {"amount_minor": 100}, own=201
+    ),
+    ("GET", "/withdrawals/{withdrawal_id}"): Case(at("/withdrawals/{withdrawal}")),
     ("POST", "/customers/{customer_id}/real-name"): Case(
         at("/customers/{known}/real-name"),
         lambda _: {"name": NAME, "id_number": NUMBER, "picture": PICTURE_TEXT},
@@ -158,7 +185,13 @@ async def asked(api: Api, north: World, owner: Connection) -> Asked:
     )
     assert (doubted.status_code, doubted.json()["reason"]) == (409, "still_yours")
     waiting = await send(api, north, north.phone)
-    return Asked(north, waiting, api.phones.last_code, doubted.json()["proof"])
+    purse = Purse(north.operator, north.customers[2], "CNY")
+    payment = await open_topup(api.pool, TopupWish(purse=purse, key="api:waits", amount_minor=500))
+    taken = await withdraw(
+        api.pool, WithdrawalRequest(purse=purse, key="api:taken", amount_minor=100, by="test")
+    )
+    proof = doubted.json()["proof"]
+    return Asked(north, waiting, api.phones.last_code, proof, payment.intent_id, taken.withdrawal_id)
 
 
 async def send(api: Api, world: World, phone: str) -> str:
@@ -200,6 +233,7 @@ async def test_another_operator_finds_and_changes_nothing_and_cannot_tell_it_fro
     nowhere = invented(asked)
     north = asked.world
     ids = {north.known, *north.customers, *north.terminals, *north.codes, north.running, north.ended}
+    ids |= {asked.payment, asked.withdrawal}
     for number, (case, made) in enumerate(CASES.items()):
         answer = await ask(api, case, asked, south.auth, f"theirs-{number}")
         assert answer.status_code == made.other, (case, answer.text)
@@ -262,4 +296,4 @@ def invented(asked: Asked) -> Asked:
         running=new_id("ses"),
         ended=new_id("ses"),
     )
-    return Asked(world, new_id("lgc"), asked.code, "x" * 43)
+    return Asked(world, new_id("lgc"), asked.code, "x" * 43, new_id("pay"), new_id("wdr"))

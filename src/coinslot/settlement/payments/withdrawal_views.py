@@ -78,6 +78,14 @@ class WithdrawalView(Struct, frozen=True, kw_only=True):
     parts: tuple[PartView, ...]
 
     @property
+    def sign(self) -> str:
+        """A short hash of how far it is."""
+        made = self.withdrawal
+        told = [f"{made.paid_minor} {made.back_minor} {made.ended_at}"]
+        told += [f"{one.refund.number} {one.refund.state.value}" for one in self.parts]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+
+    @property
     def is_by_hand_paid(self) -> bool:
         """Whether what no refund carries has been paid: all that was paid, less what providers have done."""
         done = sum(one.refund.amount_minor for one in self.parts if one.refund.state is RefundState.SUCCEEDED)

@@ -54,6 +54,12 @@ _EXAMPLES: Final[tuple[Problem, ...]] = (
     not_found(),
     refusals.phone_taken(),
     refusals.still_yours(PROOF),
+    refusals.no_merchant(),
+    refusals.payment_over(),
+    refusals.too_many_attempts(),
+    refusals.too_many_open(),
+    refusals.too_much(1200),
+    refusals.too_many_withdrawals(),
     refusals.erased(),
     refusals.not_ended(),
     refusals.code_over(),
@@ -113,6 +119,10 @@ def openapi() -> OpenAPIConfig:
         tags=[
             Tag(name="Appliances", description="What there is, how it stands, what it costs now."),
             Tag(name="Customers", description="Registered, found, paid in at a counter, known by name."),
+            Tag(
+                name="Payments",
+                description="Top-ups by providers, and withdrawals back to where they came from.",
+            ),
             Tag(name="Logins", description="Phone and code, for an operator's own app."),
             Tag(name="Sessions", description="One use of an appliance: start, watch, stop, bill, report."),
             Tag(name="Terminals", description="For the controllers inside appliances."),

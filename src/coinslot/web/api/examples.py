@@ -12,6 +12,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from coinslot.payments.standing import Standing as PaymentStanding
+from coinslot.payments.states import RefundState
 from coinslot.people.real_names import RealName, RealNameState
 from coinslot.sessions.states import State
 from coinslot.tariffs import LineKind
@@ -41,6 +43,20 @@ from coinslot.web.api.bodies import (
     TopUpAnswer,
     TopUpBody,
 )
+from coinslot.web.api.payment_bodies import (
+    PayableMerchant,
+    PayBody,
+    PaymentView,
+    PayView,
+    PlannedPart,
+    TopUpChoice,
+    TopUpChoices,
+    WayBody,
+    WithdrawalPart,
+    WithdrawalPreview,
+    WithdrawalView,
+    WithdrawBody,
+)
 from coinslot.web.customer.appliances import Standing
 from coinslot.web.customer.report import Complaint
 from coinslot.web.reading import Balance
@@ -58,6 +74,7 @@ _TERMINAL: Final = TerminalId("trm_1ht59w1h5z9k3m6n8q2s4v7x")
 _APPLIANCE: Final = ApplianceId("app_1ht59x2j6a1m4n7p9r3t5w8y")
 _LOGIN_CODE: Final = "lgc_1ht5ah1x0c9qj9m6t2r4v8wz"
 _PHONE: Final = "138 0013 8000"
+_MERCHANT: Final = "mer_1ht59z3k7b2n5p8q1s4v6x9z"
 _BALANCE: Final = Balance(
     customer_id=_CUSTOMER,
     currency="CNY",
@@ -151,6 +168,72 @@ _ALL: Final[tuple[Struct, ...]] = (
     PointsView(points=23),
     TopUpBody(amount_minor=2000, bonus_minor=200),
     TopUpAnswer(repaid_minor=0, balance=_BALANCE),
+    TopUpChoices(
+        currency="CNY",
+        choices=[
+            TopUpChoice(amount_minor=5000, bonus_minor=500),
+            TopUpChoice(amount_minor=10000, bonus_minor=1500),
+        ],
+        least_minor=100,
+        most_minor=100_000,
+        own_amounts=True,
+        bonus_pause_days=30,
+        merchants=[PayableMerchant(merchant=_MERCHANT, provider="wechat", name="North Campus")],
+    ),
+    PayBody(amount_minor=5000, merchant=_MERCHANT, channel="qr"),
+    WayBody(
+        merchant=_MERCHANT,
+        channel="browser",
+        return_url="https://app.example.org/paid",
+        address="203.0.113.7",
+    ),
+    PaymentView(
+        id="pay_1ht5ah1x0c9qj9m6t2r4v8wz",
+        state=PaymentStanding.WAITING,
+        customer=_CUSTOMER,
+        currency="CNY",
+        amount_minor=5000,
+        bonus_minor=500,
+        merchant=_MERCHANT,
+        provider="wechat",
+        channel="qr",
+        pay=PayView(qr="weixin://wxpay/bizpayurl?pr=p4lpSuKzz", url="", in_app={}),
+        error="",
+        returned_minor=0,
+        opened_at=AT,
+        expires_at=AT + timedelta(minutes=30),
+        paid_at=None,
+    ),
+    WithdrawBody(amount_minor=2000),
+    WithdrawalPreview(
+        currency="CNY",
+        free_minor=2000,
+        amount_minor=2000,
+        parts=[PlannedPart(amount_minor=1500, provider="wechat", paid_at=AT)],
+        by_hand_minor=500,
+        bonus_minor=200,
+    ),
+    WithdrawalView(
+        id="wdr_1ht5ah1x0c9qj9m6t2r4v8wz",
+        customer=_CUSTOMER,
+        currency="CNY",
+        amount_minor=2000,
+        paid_minor=0,
+        back_minor=0,
+        by_hand_minor=500,
+        by_hand_paid=False,
+        parts=[
+            WithdrawalPart(
+                amount_minor=1500,
+                provider="wechat",
+                state=RefundState.REQUESTED,
+                paid_at=AT,
+                ended_at=None,
+            )
+        ],
+        asked_at=AT,
+        ended_at=None,
+    ),
     RealNameBody(name="张三", id_number="11010519491231002X", picture=b"\xff\xd8\xff\xe0"),
     RealName(
         real_name_id="rnm_1ht5a7c2e6g9j3m5p8r1t4v7",

@@ -80,6 +80,63 @@ def phone_taken() -> Problem:
     )
 
 
+def no_merchant() -> Problem:
+    """Nothing can be collected there."""
+    return Problem(
+        409,
+        "no_merchant",
+        "No such merchant to pay",
+        "Your operator has no such merchant, or it takes no new payments; `/top-up-choices` names those that do.",
+    )
+
+
+def payment_over() -> Problem:
+    """Nobody can pay it any more."""
+    return Problem(
+        409, "payment_over", "This payment is over", "Its time is over, or nearly; begin a new one."
+    )
+
+
+def too_many_attempts() -> Problem:
+    """It was tried in too many ways."""
+    return Problem(
+        409, "too_many_attempts", "Tried too often", "Begin a new payment; this one was tried too often."
+    )
+
+
+def too_many_open() -> Problem:
+    """The customer has begun too many."""
+    return Problem(
+        429,
+        "too_many_open",
+        "Too many payments wait",
+        "This customer has begun several that are not paid; pay one, or wait until they are over.",
+        headers={"Retry-After": "60"},
+    )
+
+
+def too_much(balance_minor: int) -> Problem:
+    """More than there is."""
+    return Problem(
+        409,
+        "too_much",
+        "More than can be withdrawn",
+        f"{balance_minor} minor units are free: principal that no use holds and nothing is owed against.",
+        balance_minor=balance_minor,
+    )
+
+
+def too_many_withdrawals() -> Problem:
+    """Providers take only so many refunds of one payment."""
+    return Problem(
+        429,
+        "too_many_withdrawals",
+        "Too many withdrawals",
+        "This customer has withdrawn as often as one may within a day.",
+        headers={"Retry-After": "3600"},
+    )
+
+
 def erased() -> Problem:
     """Nothing personal can be kept of this customer any more."""
     return Problem(

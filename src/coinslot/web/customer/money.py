@@ -133,7 +133,9 @@ def _row(page: Page, wallet: Wallet, move: Move) -> Row:
     amount = figures.money(move.amount_minor, wallet.currency)
     at = figures.moment(move.at, wallet.timezone, page.language)
     if move.kind == "cash":
-        return Row("", page.say("Cash at the counter"), at, f"+{amount}", True, page.say("Paid"), "")
+        return Row(
+            "", page.say("Cash at the counter"), at, f"+{amount}", True, page.say("Payment arrived"), ""
+        )
     if move.kind == "refund":
         path = f"/s/{move.id}/bill" if move.id else ""
         return Row(path, page.say("Refund of a use"), at, f"+{amount}", True, page.say("In your wallet"), "")
@@ -161,7 +163,11 @@ def _topup_word(page: Page, wallet: Wallet, move: Move) -> tuple[str, str, bool]
     bonus = figures.money(move.bonus_minor, wallet.currency) if move.bonus_minor else ""
     match IntentState(move.state):
         case IntentState.PAID:
-            return page.say("Paid, +%(bonus)s bonus", bonus=bonus) if bonus else page.say("Paid"), "", True
+            return (
+                page.say("Paid, +%(bonus)s bonus", bonus=bonus) if bonus else page.say("Payment arrived"),
+                "",
+                True,
+            )
         case IntentState.PARTLY_REFUNDED:
             return page.say("Paid, partly withdrawn since"), "", True
         case IntentState.REFUNDED:

@@ -24,5 +24,6 @@ MONEY: Final[list[ControllerRouterHandler]] = [
     withdrawing.review_withdrawal,
     withdrawing.withdraw_for_sure,
     withdrawing.withdrawal_page,
+    withdrawing.withdrawal_state,
     money.money_page,
 ]

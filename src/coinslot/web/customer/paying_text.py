@@ -36,7 +36,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 REFUND_WORDS: Final = {
-    RefundState.REQUESTED: marked("asked for"),
+    RefundState.REQUESTED: marked("requested"),
     RefundState.PROCESSING: marked("on its way"),
     RefundState.SUCCEEDED: marked("arrived"),
     RefundState.CLOSED: marked("did not work; a person looks after it"),
@@ -90,7 +90,7 @@ def standing_text(page: Page, own: OwnPayment, zone: str) -> StandingText:
                 ),
             )
         case Standing.PAID:
-            return _text(page.say("Paid"), "", page.say("It is in your wallet"), "")
+            return _text(page.say("Payment arrived"), "", page.say("It is in your wallet"), "")
         case Standing.EXPIRED:
             return _text(
                 page.say("Expired"),
@@ -138,7 +138,7 @@ def given_back_lines(page: Page, own: OwnPayment, zone: str) -> list[Line]:
         words = page.say(
             "goes back to %(name)s: %(state)s",
             name=provider_name(page, attempt.provider),
-            state=page.say("asked for") if refund is None else refund_words(page, refund, zone),
+            state=page.say("requested") if refund is None else refund_words(page, refund, zone),
         )
         lines.append(
             Line(amount=figures.money(attempt.amount_minor, attempt.currency), words=f"{why} {words}")

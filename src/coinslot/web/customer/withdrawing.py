@@ -24,6 +24,7 @@ from coinslot.settlement.payments.withdrawals import WithdrawalRequest, withdraw
 from coinslot.web.customer.amounts import WrongAmount, read_amount, unreadable_words
 from coinslot.web.customer.history import nobody
 from coinslot.web.customer.limits import count_form, count_view, limits_of
+from coinslot.web.customer.own_payment import not_your_payment
 from coinslot.web.customer.paying_text import refund_words
 from coinslot.web.customer.topup import STYLES
 from coinslot.web.customer.visit import new_key
@@ -104,14 +105,32 @@ async def withdraw_for_sure(page: PageOf) -> Response[bytes]:
 async def withdrawal_page(page: PageOf, withdrawal_id: FromPath[str]) -> Response[bytes]:
     """How far a withdrawal of one's own is."""
     count_view(page)
-    if is_id(withdrawal_id):
-        for wallet in await wallets(page):
-            found = await find_withdrawal(
-                page.services.pool, wallet.operator_id, withdrawal_id, wallet.customer_id
-            )
-            if found is not None:
-                return _show_made(page, wallet, found)
-    return page.show("pay/not_yours.html", status=404)
+    found = await _own(page, withdrawal_id)
+    wallet = None if found is None else chosen(await wallets(page), found.withdrawal.operator_id)
+    if found is None or wallet is None:
+        return not_your_payment(page)
+    return _show_made(page, wallet, found)
+
+
+@get("/me/withdraw/{withdrawal_id:str}/state")
+async def withdrawal_state(page: PageOf, withdrawal_id: FromPath[str]) -> Response[bytes]:
+    """A short text that changes when the page would."""
+    count_view(page)
+    found = await _own(page, withdrawal_id)
+    if found is None:
+        return not_your_payment(page)
+    return Response(found.sign.encode(), media_type="text/plain; charset=utf-8")
+
+
+async def _own(page: Page, withdrawal_id: str) -> WithdrawalView | None:
+    """The visitor's; None for another's, and for any other text whatever."""
+    if not is_id(withdrawal_id):
+        return None
+    for login in page.logins:
+        found = await find_withdrawal(page.services.pool, login.operator_id, withdrawal_id, login.customer_id)
+        if found is not None:
+            return found
+    return None
 
 
 async def _withdraw(page: Page, wallet: Wallet, form: Form, key: str) -> Response[bytes]:
@@ -235,15 +254,16 @@ def _show_made(page: Page, wallet: Wallet, found: WithdrawalView) -> Response[by
     return page.show(
         "pay/withdrawal.html",
         styles=STYLES,
+        scripts=() if made.ended_at is not None else ("watch.js",),
         wallet=wallet,
         withdrawal=made,
+        sign=found.sign,
         amount=figures.money(made.amount_minor, made.currency),
         asked_at=figures.moment(made.asked_at, wallet.timezone, page.language),
         ended=made.ended_at is not None,
         lines=lines,
         by_hand=bool(made.by_hand_minor) and not found.is_by_hand_paid,
         help_phone=wallet.help_phone,
-        about=made.withdrawal_id,
     )
 
 

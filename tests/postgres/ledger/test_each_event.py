@@ -61,6 +61,11 @@ STORY: list[Entry] = [
     events.withdrawal_paid(OP, "w1", CNY, paid_from="merchant/m/clearing", amount_minor=2000),
     events.withdrawal_asked(OP, "w2", "c1", CNY, amount_minor=100),
     events.reversal(events.withdrawal_asked(OP, "w2", "c1", CNY, amount_minor=100)),
+    # A tenth of the top-up goes back, and of its bonus; a guest's 5.00 by transfer.
+    events.withdrawal_asked(OP, "r9", "c1", CNY, amount_minor=2000),
+    events.bonus_taken(OP, "r9", "c1", CNY, amount_minor=100),
+    events.withdrawal_paid(OP, "r9", CNY, paid_from="merchant/m/clearing", amount_minor=2000),
+    events.refund_by_hand(OP, "r8", CNY, merchant="m", paid_from="bank/icbc", amount_minor=500),
     events.payout_sent(OP, "p1", CNY, party="hotel", amount_minor=96),
     events.payout_confirmed(OP, "p1", CNY, bank="icbc", amount_minor=96),
     events.payout_sent(OP, "p2", CNY, party="factory", amount_minor=193),
@@ -74,9 +79,10 @@ STORY: list[Entry] = [
 ]  # fmt: skip
 
 ENDS = {
-    # 200 + 50 − 5 + 1.79 + 1.00 − 0.30 − 100 − 20 + 7
-    "customer/c1/principal": 20000 + 5000 - 500 + 179 + 100 - 30 - 10000 - 2000 + 700,
-    "customer/c1/bonus": 1000,
+    # 200 + 50 − 5 + 1.79 + 1.00 − 0.30 − 100 − 20 − 20 + 7
+    "customer/c1/principal": 20000 + 5000 - 500 + 179 + 100 - 30 - 10000 - 2000 - 2000 + 700,
+    "customer/c1/bonus": 1000 - 100,
+    "operator/promotions": 1000 - 100,
     "customer/c1/arrears": 0,
     "hold/pay1/principal": 0,
     "hold/s3/bonus": 0,
@@ -88,14 +94,14 @@ ENDS = {
     "operator/revenue": 32 + 45 + 100,
     "operator/write_off": 500 + 5 + 10,
     "operator/withdrawals_due": 0,
-    "merchant/m/clearing": 20000 - 221 - 500 + 500 - 179 + 500 + 500 - 2000 - 10000 + 700,
+    "merchant/m/clearing": 20000 - 221 - 500 + 500 - 179 + 500 + 500 - 2000 - 2000 - 10000 + 700,
     "merchant/m/fees": 60,
-    "merchant/m/refunds_due": 500 + 500,
+    "merchant/m/refunds_due": 500 + 500 - 500,
     "merchant/m/suspense": 0,
     "utility/gas/payable": 9900,
     "payout/p1/in_transit": 0,
     "payout/p2/in_transit": 0,
-    "bank/icbc": 9940 - 96,
+    "bank/icbc": 9940 - 96 - 500,
 }
 
 

@@ -74,6 +74,18 @@ ROWS: list[tuple[str, Entry, EntryKind, dict[str, int]]] = [
         },
     ),
     (
+        "refund done by hand",
+        events.refund_by_hand(OP, "r1", "CNY", merchant="m", paid_from="bank/icbc", amount_minor=179),
+        EntryKind.REFUND,
+        {"merchant/m/refunds_due": 179, "bank/icbc": -179},
+    ),
+    (
+        "a bonus that goes with its top-up",
+        events.bonus_taken(OP, "r2", "c", "CNY", amount_minor=250),
+        EntryKind.BONUS_TAKEN,
+        {"customer/c/bonus": 250, "operator/promotions": -250},
+    ),
+    (
         "withdrawal",
         events.withdrawal_asked(OP, "w1", "c", "CNY", amount_minor=2000),
         EntryKind.WITHDRAWAL,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coinslot.payments.withdrawing import Part, Refundable, plan_withdrawal
+from coinslot.payments.withdrawing import Part, Refundable, bonus_with, can_carry, plan_withdrawal
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -74,3 +74,29 @@ def test_parts_and_rest_make_the_whole_and_none_exceeds_its_payment(seed: int) -
     assert sum(part.amount_minor for part in plan.parts) + plan.by_hand_minor == amount
     assert all(0 < part.amount_minor <= left[part.number] for part in plan.parts)
     assert len({part.number for part in plan.parts}) == len(plan.parts)
+
+
+@pytest.mark.parametrize(
+    ("bonus_minor", "paid_minor", "parts"),
+    [
+        (10_01, 100_00, [25_00, 75_00]),
+        (1, 3_00, [1_00, 1_00, 1_00]),
+        (0, 5_00, [5_00]),
+        (7, 7, [1] * 7),
+        (9_99, 1, [1]),
+    ],
+)
+def test_a_bonus_goes_with_its_topup_and_all_of_it_with_the_last_part(
+    bonus_minor: int, paid_minor: int, parts: list[int]
+) -> None:
+    gone = [bonus_with(bonus_minor, paid_minor, sum(parts[:n])) for n in range(len(parts) + 1)]
+    assert gone == sorted(gone)
+    assert (gone[0], gone[-1]) == (0, bonus_minor)
+    assert all(each * paid_minor <= bonus_minor * sum(parts[:n]) for n, each in enumerate(gone))
+
+
+def test_a_provider_carries_a_year_and_fifty_refunds() -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    assert can_carry(now - timedelta(days=361), 49, now)
+    assert not can_carry(now - timedelta(days=363), 0, now)
+    assert not can_carry(now, 50, now)

@@ -12,8 +12,8 @@ import pytest
 from coinslot.app.checks_payments import check_merchants
 from coinslot.app.errors import Problem
 from coinslot.app.findings import State
-from coinslot.app.merchants import load_merchants
 from coinslot.app.merchants_file import Contents, read_merchants
+from coinslot.app.serve import serve
 from coinslot.app.settings import load_settings
 from tests.support import alipay, wechat
 
@@ -197,9 +197,12 @@ def test_a_file_that_this_user_may_not_read_is_told(folder: Folder) -> None:
 
 def test_a_server_does_not_start_with_a_wrong_key_and_says_which(folder: Folder) -> None:
     folder.write("merchants.toml", wechat_table(private_key='"file:no"', apiv3_key=""))
-    settings = load_settings({"COINSLOT_MERCHANTS_FILE": str(folder.file)})
+    settings = load_settings(
+        {"COINSLOT_MERCHANTS_FILE": str(folder.file), "COINSLOT_DATA_DIR": str(folder.path / "data")}
+    )
     with pytest.raises(Problem, match=r"apiv3_key` is missing \(1 more: see coinslot doctor\)"):
-        load_merchants(settings, {})
+        serve(settings)
+    assert not (folder.path / "data").exists(), "no engine was begun"
     with pytest.raises(Problem, match=r"`merchants_file`: .* cannot be read"):
         load_settings({"COINSLOT_MERCHANTS_FILE": str(folder.path / "none.toml")})
 

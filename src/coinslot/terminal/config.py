@@ -42,11 +42,32 @@ def load(path: Path | None) -> FileConfig:
     if path is None:
         return FileConfig()
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=FileConfig)
+        config = msgspec.toml.decode(path.read_bytes(), type=FileConfig)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
+    for outlet in config.outlets:
+        _check_power(path, outlet)
+    return config
+
+
+def _check_power(path: Path, outlet: OutletSettings) -> None:
+    """Figures that contradict each other would find a fault in every sound appliance, or none in any."""
+    where, most_w = f"{path}: outlet {outlet.outlet}", outlet.overload_w
+    for band in outlet.stall:
+        if band.above_w >= band.to_w:
+            raise ConfigError(
+                f"{where}: stall has a band above {band.above_w} W to {band.to_w} W; to_w must be more"
+            )
+    for name, watts in (("no_load_w", outlet.no_load_w), ("idle_w", outlet.idle_w)):
+        if most_w is not None and watts is not None and watts >= most_w:
+            raise ConfigError(f"{where}: {name} = {watts} must be less than overload_w = {most_w}")
+        for band in outlet.stall:
+            if watts is not None and watts > band.above_w:
+                raise ConfigError(
+                    f"{where}: {name} = {watts} must not be above where stall begins, {band.above_w}"
+                )
 
 
 def settings(config: FileConfig, terminal: str) -> Settings:
@@ -79,4 +100,9 @@ def hardware(config: FileConfig, terminal: Settings, clock: Clock) -> Hardware:
     missing = [one.outlet for one in terminal.outlets if one.outlet not in made.outlets]
     if missing:
         raise ConfigError(f"the hardware has no outlet {missing[0]}; it has {sorted(made.outlets)}")
+    for one in terminal.outlets:
+        if one.electric and made.outlets[one.outlet].sensors is None:
+            raise ConfigError(
+                f"outlet {one.outlet} has limits on its power, but the hardware has no sensors there to tell power_w"
+            )
     return made

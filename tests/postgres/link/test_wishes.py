@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from msgspec import Struct
@@ -17,6 +18,15 @@ from coinslot.fleet.store import create_operator
 from coinslot.fleet.tariff_store import add_tariff_version, find_tariff
 from coinslot.link.server import LinkServer
 from coinslot.settlement.payments.merchants import add_merchant, switch_merchant
+from coinslot.terminal.actions import Action, Display
+from coinslot.terminal.agent import Agent
+from coinslot.terminal.clock import RealClock
+from coinslot.terminal.events import Cancelled, PackageChosen
+from coinslot.terminal.journal import FileJournal
+from coinslot.terminal.mqtt import Account, MqttConnection
+from coinslot.terminal.settings import Language
+from coinslot.terminal.simulated import Model, settings_for, simulate
+from coinslot.terminal.views import Phase
 from coinslot.wire import codec
 from coinslot.wire.ids import OperatorId, TerminalId
 from coinslot.wire.messages import (
@@ -94,6 +104,12 @@ class Appliance:
         data = await self.mqtt.message()
         assert data is not None
         return codec.decode_down(data)
+
+    async def is_shown(self) -> Show:
+        """The next `show`, past menus."""
+        while not isinstance(heard := await self.hears(), Show):
+            assert isinstance(heard, Menu)
+        return heard
 
     async def greets(self) -> Down:
         self.says(Hello(link=self.link, epoch="e", next_seq=1, oldest_seq=1, boot=1, open_sessions=[]))
@@ -202,25 +218,20 @@ async def test_the_latest_of_several_choices_is_not_lost_and_the_ones_before_it_
     assert await appliance.mqtt.ping()
     await eventually_taken(shop, 5)
     shop.seller.go.set()
-    heard = [await appliance.hears() for _ in range(3)]
-    assert [one.request for one in heard if isinstance(one, Show)] == ["r3", "r4", None]
+    assert [(await appliance.is_shown()).request for _ in range(3)] == ["r3", "r4", None]
     assert shop.seller.placed == ["r1", "r3"]
-
-
-async def test_who_goes_back_while_the_code_is_made_sees_none_and_the_order_is_closed(shop: Shop) -> None:
-    appliance = await shop.ready()
-    shop.seller.held = {"slow"}
-    appliance.wants("r1", "slow")
+    # Whoever goes back while the code is made sees none, and the order is closed.
+    shop.seller.begun.clear()
+    shop.seller.go.clear()
+    appliance.wants("r6", "slow")
     await shop.seller.begun.wait()
-    appliance.says(QrCancelled(link=1, outlet=0, request="r1"))
-    await eventually_taken(shop, 2)
+    appliance.says(QrCancelled(link=1, outlet=0, request="r6"))
+    await eventually_taken(shop, 7)
     shop.seller.go.set()
     await shop.seller.cancelling.wait()
-    assert shop.seller.cancelled == [(0, "r1")]
-    appliance.wants("r2")
-    heard = await appliance.hears()
-    assert isinstance(heard, Show)
-    assert heard.request == "r2"
+    assert shop.seller.cancelled == [(0, "r6")]
+    appliance.wants("r7")
+    assert (await appliance.is_shown()).request == "r7"
 
 
 async def test_a_code_follows_its_terminal_to_its_next_link_and_the_old_link_is_not_heard(shop: Shop) -> None:
@@ -230,17 +241,59 @@ async def test_a_code_follows_its_terminal_to_its_next_link_and_the_old_link_is_
     await shop.seller.begun.wait()
     again = await shop.ready(link=2)
     shop.seller.go.set()
-    heard = await again.hears()
-    assert isinstance(heard, Show)
+    heard = await again.is_shown()
     assert (heard.link, heard.request) == (2, "r1")
     again.link = 1
     again.wants("r2")  # of the link before: a message that was long under way
     again.link = 2
     again.wants("r3")
-    heard = await again.hears()
-    assert isinstance(heard, Show)
-    assert heard.request == "r3"
+    assert (await again.is_shown()).request == "r3"
     assert shop.seller.placed == ["r1", "r3"]
+
+
+async def test_a_real_agent_s_guest_chooses_on_the_glass_and_sees_the_code_and_the_refusal(
+    shop: Shop, tmp_path: Path
+) -> None:
+    terminal = shop.terminal.terminal_id
+    clock = RealClock()
+    dryer = simulate(Model.DRYER, clock)
+    account = Account(
+        terminal=terminal,
+        secret=shop.terminal.secret,
+        host=shop.broker.mqtt_host,
+        port=shop.broker.mqtt_port,
+    )
+    settings = settings_for(Model.DRYER, terminal, Language.EN)
+    agent = Agent(settings, dryer, FileJournal(tmp_path), MqttConnection(account), clock)
+    shown: asyncio.Queue[str] = asyncio.Queue()
+
+    def see(action: Action) -> None:
+        if isinstance(action, Display):
+            shown.put_nowait(action.view.phase)
+
+    agent.observe(see)
+    task = asyncio.create_task(agent.run())
+    try:
+        async with asyncio.timeout(20):
+            await seen(shown, Phase.CHOOSE)
+            dryer.press(PackageChosen(0, "wechat", "30min"))
+            await seen(shown, Phase.QR)
+            assert dryer.sockets[0].qr == f"pay:{shop.seller.placed[-1]}"
+            dryer.press(Cancelled(0))
+            await seen(shown, Phase.CHOOSE)
+            await shop.seller.cancelling.wait()
+            shop.seller.notes = {"30min": Note.BUSY}
+            dryer.press(PackageChosen(0, "alipay", "30min"))
+            await seen(shown, Phase.BUSY)
+    finally:
+        agent.stop()
+        await task
+
+
+async def seen(shown: asyncio.Queue[str], phase: Phase) -> None:
+    """Wait until the display has come to this."""
+    while await shown.get() != phase:
+        pass
 
 
 async def test_what_an_operator_changes_is_told_at_once(shop: Shop) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from ssl import SSLCertVerificationError
 
 import pytest
+from msgspec.structs import replace
 
 from coinslot.terminal import config, identity
-from coinslot.terminal.clock import BUILD_MS, VirtualClock
-from coinslot.terminal.settings import Language
-from coinslot.terminal.simulated import Model
+from coinslot.terminal.clock import BUILD_MS, Clock, VirtualClock
+from coinslot.terminal.ports import Hardware, Outlet, Pressed
+from coinslot.terminal.settings import Language, OutletSettings, Settings
+from coinslot.terminal.simulated import Model, simulate
 from coinslot.terminal.trust import check_validity, moment_ms
 
 GIVEN = b'{"terminal_id":"ter_1","secret":"s3cret","mqtt_host":"broker.example","mqtt_port":8883}'
@@ -99,6 +101,10 @@ def test_a_configuration_names_outlets_and_language(tmp_path: Path) -> None:
         ("languege = 'en'", "languege"),
         ("journal_bytes = 10", "journal_bytes"),
         ("[[", "terminal.toml"),
+        ("[[outlets]]\nstall = [{above_w = 900, to_w = 400}]", "to_w must be more"),
+        ("[[outlets]]\nidle_w = 50\nstall = [{above_w = 40, to_w = 90}]", "where stall begins, 40"),
+        ("[[outlets]]\nno_load_w = 500\noverload_w = 400", "less than overload_w = 400"),
+        ("[[outlets]]\nstall = [{above = 40, to_w = 90}]", "above"),
     ],
 )
 def test_a_mistake_in_the_configuration_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -121,6 +127,35 @@ def test_an_outlet_the_hardware_lacks_is_named(tmp_path: Path) -> None:
     assert read.simulated is Model.SHOWER
     with pytest.raises(config.ConfigError, match="no outlet 4"):
         config.hardware(read, config.settings(read, "t1"), VirtualClock())
+
+
+def test_limits_on_power_want_a_sensor_of_it() -> None:
+    read = config.FileConfig(
+        hardware="tests.unit.terminal.test_setup:without_sensors", simulated=Model.SHOWER
+    )
+    settings = config.settings(read, "t1")
+    config.hardware(read, settings, VirtualClock())
+    watched = replace(settings, outlets=(OutletSettings(outlet=0, overload_w=4_000),))
+    with pytest.raises(config.ConfigError, match="no sensors there to tell power_w"):
+        config.hardware(read, watched, VirtualClock())
+
+
+class Bare:
+    """A shower whose sensors nobody has wired."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._shower = simulate(Model.SHOWER, clock)
+
+    @property
+    def outlets(self) -> Mapping[int, Outlet]:
+        return {0: replace(self._shower.outlets[0], sensors=None)}
+
+    def listen(self, pressed: Callable[[Pressed], None]) -> None:
+        self._shower.listen(pressed)
+
+
+def without_sensors(settings: Settings, clock: Clock) -> Hardware:
+    return Bare(clock)
 
 
 def test_validity_is_judged_at_the_latest_moment_known() -> None:

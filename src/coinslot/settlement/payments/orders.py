@@ -23,6 +23,7 @@ from coinslot.payments.port import Channel
 from coinslot.payments.states import IntentState
 from coinslot.settlement.payments.attempts import BeginAttempt, add_attempt
 from coinslot.settlement.payments.codes import OrderAnswer, QrShown, ask_code
+from coinslot.settlement.payments.counter import PROVIDER as COUNTER
 from coinslot.settlement.payments.direct_rows import (
     DirectOrder,
     NewOrder,
@@ -126,9 +127,13 @@ class Orders:
         ]
 
     async def _accounts(self, sale: Sale) -> list[Merchant]:
-        """Those that have keys here, the oldest first."""
+        """Those that have keys here, the oldest first. A desk hands no cash to an appliance."""
         merchants = await active_merchants(self._pool, sale.operator_id)
-        return [merchant for merchant in merchants if self._door.find(merchant) is not None]
+        return [
+            merchant
+            for merchant in merchants
+            if merchant.provider != COUNTER and self._door.find(merchant) is not None
+        ]
 
     async def _account(self, sale: Sale, provider: str) -> Merchant | None:
         """Whom to pay with this provider: the oldest account."""

@@ -46,6 +46,8 @@ class Leading(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     bridge: str = ""
     """JSON, for WeChat's own browser."""
+    code: str = ""
+    """What to show at the counter, in two halves."""
     elsewhere: bool = False
     """It was begun inside WeChat and can be paid nowhere else."""
 
@@ -191,6 +193,8 @@ async def _show(page: Page, own: OwnPayment, wallet: Wallet) -> Response[bytes]:
 def _leading(page: Page, attempt: Attempt) -> Leading:
     assert attempt.created is not None  # or it would not be waiting
     created = msgspec.json.decode(attempt.created, type=Created)
+    if created.code:
+        return Leading(code=f"{created.code[:3]} {created.code[3:]}")
     if created.qr:
         return Leading(qr=segno.make(created.qr, error="m", micro=False).svg_inline(border=4, omitsize=True))
     if created.in_app:

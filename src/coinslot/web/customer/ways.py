@@ -19,14 +19,15 @@ from coinslot.wire.ids import OperatorId
 WECHAT: Final = "wechat"
 ALIPAY: Final = "alipay"
 STRIPE: Final = "stripe"
+COUNTER: Final = "counter"
 NAMES: Final = {
     WECHAT: marked("WeChat Pay"),
     ALIPAY: marked("Alipay"),
     STRIPE: marked("Bank card"),
-    "counter": marked("Counter"),
+    COUNTER: marked("Counter"),
 }
 _OWN_CURRENCY: Final = {WECHAT: "CNY", ALIPAY: "CNY"}
-_ORDER: Final = (WECHAT, ALIPAY, STRIPE)
+_ORDER: Final = (WECHAT, ALIPAY, STRIPE, COUNTER)
 
 
 @runtime_checkable
@@ -85,6 +86,8 @@ def around(page: Page) -> Around:
 
 def channel_of(provider: str, where: Around) -> Channel | None:
     """How this provider is paid there; None where it cannot be."""
+    if provider == COUNTER:
+        return Channel.COUNTER  # a code to be read aloud, wherever it is shown
     match where:
         case Around.WECHAT:
             return Channel.IN_APP if provider == WECHAT else None
@@ -124,7 +127,11 @@ async def ways(page: Page, operator: OperatorId, currency: str) -> list[Way]:
     found = ways_among(await payable(page, operator), where, currency)
     if where is not Around.WECHAT or door is None:
         return found
-    return [way for way in found if payer_asker(door, way.merchant) is not None]
+    return [
+        way
+        for way in found
+        if way.channel is not Channel.IN_APP or payer_asker(door, way.merchant) is not None
+    ]
 
 
 def payer_asker(door: PaymentDoor, merchant: Merchant) -> KnowsPayers | None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from coinslot.access import stickers
+from coinslot.app.demo_address import pick_port
+from coinslot.app.demo_payments import DemoPayments
 from coinslot.app.demo_phones import DemoPhones
 from coinslot.app.demo_wall import DemoWall
 from coinslot.app.demo_world import World, make_terminals, open_world
@@ -55,12 +57,20 @@ class RecordedPhones(DemoPhones):
 class Town:
     """`async with open_town(...)`: everything runs, in this process."""
 
-    def __init__(self, database_url: str, broker: BrokerAccess, pool: Pool, folder: Path) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        broker: BrokerAccess,
+        pool: Pool,
+        folder: Path,
+        payments: DemoPayments | None = None,
+    ) -> None:
         self._database_url = database_url
         self._broker = broker
         self._folder = folder
         self._following: asyncio.Task[None] | None = None
         self._options = StackOptions(demo=True)
+        self._payments = payments
         self.pool = pool
         """The tests' own, whatever becomes of the server."""
         self.keyring = Keyring("a secret for tests alone, 32 letters")
@@ -76,8 +86,10 @@ class Town:
         """Make the world, start the server and the dispensers, wait until they are known."""
         self.world = await open_world(self.pool, self._folder / "api-key")
         everything = make_terminals(self.world, self._broker, self._folder / "journals", seed=1, speed=SPEED)
-        dispensers = {one.terminal_id for one in self.world.demo.dispensers}
-        self.terminals = [one for one in everything if one.id in dispensers]
+        here = {one.terminal_id for one in self.world.demo.dispensers}
+        if self._payments is not None:
+            here = {one.credentials.terminal_id for one in self.world.demo.rooms}
+        self.terminals = [one for one in everything if one.id in here]
         self.wall = DemoWall(self.world, self.terminals, self.phones, self.keyring, reachable=True)
         self._options = StackOptions(
             demo=True,
@@ -85,10 +97,25 @@ class Town:
             notifier=self.phones,
             wall=lambda stack: self.wall.over(stack.pool),
         )
+        await self._open_payments()
         await self.start_server()
         await asyncio.gather(*(one.start() for one in self.terminals))
         for one in self.terminals:
             await self.online(one)
+
+    async def _open_payments(self) -> None:
+        """Providers beside the server, for guests who pay on the appliance."""
+        if self._payments is None:
+            return
+        async with self.pool.acquire() as connection:
+            await self._payments.seed(connection, self.operator)
+        self.wall.sandbox_url = self._payments.url
+        port = pick_port("127.0.0.1")
+        self._options = replace(
+            self._options,
+            http_port=port,
+            payments=self._payments.options(port, f"http://127.0.0.1:{port}"),
+        )
 
     async def close(self) -> None:
         """End everything, terminals first, so that their last records are taken."""
@@ -231,12 +258,19 @@ class Town:
 
 
 @contextlib.asynccontextmanager
-async def open_town(database_url: str, broker: BrokerAccess, folder: Path) -> AsyncIterator[Town]:
-    """A town over a migrated database of its own; journals go into `folder`."""
+async def open_town(
+    database_url: str, broker: BrokerAccess, folder: Path, *, hotel: bool = False
+) -> AsyncIterator[Town]:
+    """A town over a migrated database of its own; journals go into `folder`. With `hotel` the appliances are those of
+    its rooms, and providers' sandbox runs beside the server.
+    """
     pool = await open_pool(database_url, min_size=1, max_size=4)
-    town = Town(database_url, broker, pool, folder)
     try:
         async with contextlib.AsyncExitStack() as ending:
+            payments = None
+            if hotel:
+                payments = await ending.enter_async_context(DemoPayments(folder, "127.0.0.1"))
+            town = Town(database_url, broker, pool, folder, payments)
             await town.open()
             ending.push_async_callback(town.close)
             yield town

@@ -42,17 +42,23 @@ class DemoPayments:
 
     async def __aenter__(self) -> Self:
         try:
-            port = free_port(self._host, USUAL_PORT)
-            self.server = make_sandbox(
-                self._accounts, host=self._host, port=port, public_url=phones_url(self._host, port)
-            )
-            await self.server.__aenter__()
+            # The usual port may be free at the one address and not at the other.
+            try:
+                await self._open(free_port(self._host, USUAL_PORT))
+            except OSError:
+                await self._open(free_port(self._host, 0))
         except OSError as error:
             raise Problem(
                 f"the payment sandbox cannot listen on {self._host}: {error.strerror}",
                 "Start the demo again; somebody may have been quicker.",
             ) from error
         return self
+
+    async def _open(self, port: int) -> None:
+        self.server = make_sandbox(
+            self._accounts, host=self._host, port=port, public_url=phones_url(self._host, port)
+        )
+        await self.server.__aenter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

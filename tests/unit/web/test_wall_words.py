@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from coinslot.terminal.views import Phase, View
 from coinslot.web.pages.languages import Language, words
-from coinslot.web.wall import showing
-from coinslot.web.wall.port import ApplianceShown, CounterRefusal, Paid, TapShown, Trouble
-from coinslot.web.wall.tour import STEPS
+from coinslot.web.wall import room_views, showing
+from coinslot.web.wall.port import ApplianceShown, CounterRefusal, Facts, Paid, TapShown, Trouble
+from coinslot.web.wall.rooms import RoomShown, RoomTrouble
+from coinslot.web.wall.tour import TOURS
 from coinslot.wire.ids import TerminalId
+from coinslot.wire.messages import PackageOffered
+from coinslot.wire.registers import Register
 
 EN, ZH = words(Language.EN), words(Language.ZH)
 TAP = TapShown(
@@ -80,14 +84,116 @@ def test_every_trouble_and_every_refusal_has_words_in_both_languages() -> None:
     assert set(showing.TROUBLES) == set(Trouble)
     said = [text for pair in showing.TROUBLES.values() for text in pair]
     said += [showing.refusal_of(reason)[1] for reason in CounterRefusal]
-    said += [text for step in STEPS for text in (step.title, step.text)]
+    said += [text for tour in TOURS for text in (tour.name, tour.done)]
+    said += [text for tour in TOURS for step in tour.steps for text in (step.title, step.text)]
+    assert set(room_views.ROOM_TROUBLES) == set(RoomTrouble)
+    said += [text for pair in room_views.ROOM_TROUBLES.values() for text in pair]
+    said += [*room_views.PHASES.values(), *room_views.PROVIDERS.values()]
     for text in said:
         assert ZH.gettext(text) != text
 
 
-def test_the_tour_has_at_most_six_steps() -> None:
-    assert 1 <= len(STEPS) <= 6
-    assert len({step.id for step in STEPS}) == len(STEPS)
+def test_a_tour_has_at_most_six_steps_and_ticks_by_figures_that_there_are() -> None:
+    for tour in TOURS:
+        assert 1 <= len(tour.steps) <= 6
+        assert {step.fact for step in tour.steps} - {""} <= set(Facts.__struct_fields__)
+    ids = [step.id for tour in TOURS for step in tour.steps]
+    assert len(set(ids)) == len(ids)
+
+
+# ---------------------------------------------------------------- the hotel
+
+SANDBOX = "http://127.0.0.1:8090"
+MENU = View(
+    phase=Phase.CHOOSE,
+    currency="CNY",
+    packages=(
+        PackageOffered(package="min-30", title="30 分钟 · 30 min", price_minor=500),
+        PackageOffered(package="by-use", title="Fresh air", price_minor=1_000, by_use=True),
+    ),
+    providers=("wechat", "unionpay"),
+)
+ROOM = RoomShown(
+    terminal=TerminalId("trm_8"),
+    outlet=0,
+    model="dryer",
+    name="烘干机 · Dryer",
+    site="Hotel",
+    room="801",
+    code="7KQ2M4XR",
+    online=True,
+    powered=True,
+    troubles=(),
+    running=False,
+    power_w=0,
+    in_use=False,
+    out_of_order=False,
+    view=MENU,
+)
+QR = View(phase=Phase.QR, provider="wechat", qr=f"{SANDBOX}/pay/x", amount_minor=500, left_s=65)
+
+
+@pytest.mark.parametrize(
+    ("one", "word", "tone"),
+    [
+        (ROOM, "free", ""),
+        (replace(ROOM, in_use=True), "in use", "run"),
+        (replace(ROOM, out_of_order=True), "out of order", "warn"),
+        (replace(ROOM, online=False, in_use=True), "offline", "bad"),
+        (replace(ROOM, powered=False, online=False, view=None), "no power", "bad"),
+    ],
+)
+def test_a_rooms_status_says_what_matters_most(one: RoomShown, word: str, tone: str) -> None:
+    view = room_views.room(one, SANDBOX, EN)
+    assert (view.word, view.tone) == (word, tone)
+
+
+def test_a_menu_speaks_one_language_and_names_deposits() -> None:
+    english, chinese = (room_views.room(ROOM, SANDBOX, words).glass for words in (EN, ZH))
+    assert "<b>30 min</b><i>¥5.00</i>" in english
+    assert "<b>Fresh air</b><i>¥10.00 <small>deposit</small></i>" in english
+    assert "<b>30 分钟</b>" in chinese
+    assert ("WeChat Pay" in english, "微信支付" in chinese, "unionpay" in chinese) == (True, True, True)
+
+
+def test_what_turns_and_glows_follows_the_power_and_a_blocked_drum_stands() -> None:
+    running = replace(ROOM, running=True, power_w=2_509)
+    view = room_views.room(running, SANDBOX, EN)
+    assert (view.runs, view.hot, view.power) == (True, True, "2,509 W")
+    blocked = room_views.room(replace(running, power_w=1_100, troubles=(RoomTrouble.BLOCKED,)), SANDBOX, EN)
+    assert (blocked.runs, blocked.hot) == (False, False)
+    assert not room_views.room(replace(running, power_w=0), SANDBOX, EN).runs
+
+
+@pytest.mark.parametrize(
+    ("qr", "payers_at", "there"),
+    [
+        (f"{SANDBOX}/pay/x", SANDBOX, True),
+        (f"{SANDBOX}/pay/x", "", False),
+        ("weixin://wxpay/bizpayurl?pr=x", SANDBOX, False),
+        ("http://127.0.0.1:80900/pay/x", SANDBOX, False),
+        ("javascript:alert(1)", SANDBOX, False),
+        ("http://127.0.0.1:8090@elsewhere.example/pay", SANDBOX, False),
+    ],
+)
+def test_only_a_page_of_the_sandbox_is_opened_beside_the_wall(qr: str, payers_at: str, there: bool) -> None:
+    view = room_views.room(replace(ROOM, view=replace(QR, qr=qr)), payers_at, EN)
+    assert ("data-payer" in view.glass) is there
+    assert (view.phase, view.left) == ("qr", "1:05")
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_has_a_display_that_seals_its_forms_and_escapes_what_it_shows(phase: Phase) -> None:
+    shown = replace(
+        QR, phase=phase, text="<b>x", packages=MENU.packages, provider="<i>", usage={Register.WH: 3}
+    )
+    view = room_views.room(replace(ROOM, view=shown, name='"><img>'), SANDBOX, EN)
+    assert "<b>x" not in view.glass
+    assert "<img" not in view.glass
+    assert "style" not in view.glass
+    filled = room_views.filled(view, "sealed-text")
+    assert 'name="form" value=""' not in filled
+    assert filled.count('value="sealed-text"') == view.glass.count("<form")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ PROVIDERS: Final = {
     "stripe": marked("Card"),
     "counter": marked("Front desk"),
 }
-_SAYS: Final = {
+PHASES: Final = {
     Phase.READY: marked("Nothing to buy at this moment."),
     Phase.OFFLINE: marked("No network. One moment, please."),
     Phase.CLOSED: marked("Closed."),
@@ -171,7 +171,7 @@ def _glass(one: RoomShown, payers_at: str, words: Words) -> str:
             "one": one,
             "view": view,
             "phase": view.phase.value,
-            "says": words.gettext(_SAYS[view.phase]) if view.phase in _SAYS else view.text,
+            "says": words.gettext(PHASES[view.phase]) if view.phase in PHASES else view.text,
             "packages": packages(view, words),
             "providers": [Choice(each, provider_name(each, words)) for each in view.providers],
             "provider": provider_name(view.provider, words) if view.provider else "",

@@ -33,6 +33,7 @@ _TEXTS: dict[str, Lines] = {
     "scanned": ("已扫码 请确认付款", "Scanned, please confirm"),
     "paid": ("已付款 正在启动…", "Paid, starting…"),
     "left": ("剩余", "Left"),
+    "time_up": ("时间到", "Time is up"),
     "refund": ("退款", "Refunded"),
     "thanks": ("谢谢使用", "Thank you"),
     "again": ("请重新选择", "Choose again"),

@@ -71,6 +71,8 @@ class Screen:
         )
         currency = self._currency(ending.quote)
         lines = self._texts.ended(ending.reason, ending.usage, amount_minor, currency)
+        if ending.reason is StopReason.LIMIT and self._time_bought(ending.quote):
+            lines = self._texts.word("time_up"), lines[1]
         view = View(
             phase=Phase.FINISHED,
             text=lines[0],
@@ -119,8 +121,7 @@ class Screen:
 
     def _in_use(self, run: Run, now: int) -> Face:
         usage, quote = run.usage(self._tap.registers), bytes(run.about.quote)
-        promise = self._rater.promise(quote)
-        by_time = promise is not None and promise.time_bought
+        by_time = self._time_bought(quote)
         amount_minor = self._rater.amount_minor(quote, usage)
         currency = self._currency(quote)
         left_s = run.left_s(now)
@@ -159,6 +160,10 @@ class Screen:
             return face
         phase = Phase.CLOSED if closed else Phase.READY if up else Phase.OFFLINE
         return Face((texts.word(phase.value), ""), View(phase=phase, text=texts.word(phase.value)))
+
+    def _time_bought(self, quote: bytes) -> bool:
+        promise = self._rater.promise(quote)
+        return promise is not None and promise.time_bought
 
     def _currency(self, quote: bytes) -> str:
         promise = self._rater.promise(quote)

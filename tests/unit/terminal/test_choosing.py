@@ -51,6 +51,12 @@ def test_a_guest_chooses_scans_pays_uses_and_sees_what_goes_back(hotel: Hotel) -
     assert hotel.phase() is Phase.CHOOSE
 
 
+def test_the_end_of_bought_time_is_no_limit_somebody_ran_into(hotel: Hotel) -> None:
+    hotel.start(within=limits(s=30, idle_s=1_800), quote=BOUGHT)
+    hotel.wait(30, 2_500)
+    assert hotel.shown[0] == ("Time is up", "0.02 kWh  ¥5.00")
+
+
 def test_two_lines_and_eight_keys_are_enough(hotel: Hotel) -> None:
     assert hotel.shown[0] == ("Choose a package", "1 30 min ¥5.00  2 by use ¥20.00")
     dear = structs.replace(HALF_HOUR, package="night", title="整夜 · the whole night", price_minor=12_345)

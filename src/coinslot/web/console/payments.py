@@ -132,7 +132,7 @@ async def payment_page(staffed: StaffedOf, intent_id: FromPath[str]) -> Response
         taken=await store.taken_at(pool, operator, numbers),
         events=timeline(staffed, intent, attempts, refunds, notices, start, requests),
         may_refund=paying is not None and staffed.may("POST", "/console/payments/{intent_id}/refund"),
-        may_decide=staffed.may("POST", "/console/refunds/{number}/again"),
+        may_decide=staffed.may("POST", "/console/provider-refunds/{number}/again"),
         words=words,
     )
 

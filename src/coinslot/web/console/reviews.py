@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -28,6 +29,14 @@ _QUARANTINED: Final = """
     SELECT provider, notification_id, reason, received_at FROM payment_inbox
     WHERE operator_id = $1 AND state = 'quarantined' ORDER BY received_at DESC LIMIT 50
 """
+_INTENTS: Final = """
+    SELECT number, intent_id FROM payment_attempt WHERE operator_id = $1 AND number = ANY ($2)
+    UNION ALL
+    SELECT r.number, a.intent_id FROM refund r
+    JOIN payment_attempt a ON a.operator_id = r.operator_id AND a.number = r.attempt_number
+    WHERE r.operator_id = $1 AND r.number = ANY ($2)
+"""
+_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32}(?![0-9A-Za-z])")
 _LARGEST: Final = 2**63 - 1
 
 
@@ -79,14 +88,29 @@ async def open_reviews(staffed: Staffed) -> list[ReviewRow]:
 
 async def _show(staffed: Staffed, *, problem: str = "") -> Response[bytes]:
     pool, operator = staffed.pool, staffed.operator
+    reviews = await open_reviews(staffed)
     return staffed.show(
         "console/reviews.html",
         status=422 if problem else 200,
         problem=problem,
-        reviews=await open_reviews(staffed),
+        reviews=reviews,
+        payments=await _payments(staffed, reviews),
         quarantined=many(await pool.fetch(_QUARANTINED, operator), Quarantined),
         suspense=await list_suspense(pool, operator),
         chargebacks=await list_chargebacks(pool, operator),
         may_close=staffed.may("POST", "/console/reviews/{review_id}/close"),
         words=words,
     )
+
+
+async def _payments(staffed: Staffed, reviews: list[ReviewRow]) -> dict[int, str]:
+    """The payment that each review is about, where it names one of ours."""
+    named = {one.review_id: _NUMBER.findall(one.detail) for one in reviews}
+    numbers = sorted({number for found in named.values() for number in found})
+    rows = await staffed.pool.fetch(_INTENTS, staffed.operator, numbers)
+    intents = {row["number"]: row["intent_id"] for row in rows}
+    return {
+        review: next(intents[number] for number in found if number in intents)
+        for review, found in named.items()
+        if any(number in intents for number in found)
+    }

@@ -142,7 +142,7 @@ def labels_of(page: Page) -> Labels:
         open_period=say("The period is not over: more may come."),
         none=say("Nothing moved in this period."),
         columns={
-            Column.TIME: say("Time"),
+            Column.TIME: say("When"),
             Column.KIND: say("What"),
             Column.APPLIANCE: say("Appliance"),
             Column.SITE: say("Site"),

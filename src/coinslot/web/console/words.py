@@ -23,7 +23,7 @@ class Said(NamedTuple):
 
 INTENT: Final = {
     IntentState.OPEN: Said(marked("Not paid yet"), "soft"),
-    IntentState.PAID: Said(marked("Paid")),
+    IntentState.PAID: Said(marked("Payment received")),
     IntentState.PARTLY_REFUNDED: Said(marked("Refunded in part"), "warn"),
     IntentState.REFUNDED: Said(marked("Refunded"), "warn"),
     IntentState.EXPIRED: Said(marked("Not paid, over"), "soft"),
@@ -35,7 +35,7 @@ ATTEMPT: Final = {
     AttemptState.CLOSING: Said(marked("Being closed"), "soft"),
     AttemptState.CLOSED: Said(marked("Closed"), "soft"),
     AttemptState.FAILED: Said(marked("Failed"), "bad"),
-    AttemptState.SUCCEEDED: Said(marked("Paid")),
+    AttemptState.SUCCEEDED: Said(marked("Payment received")),
 }
 MARK: Final = {
     Mark.NONE: "",

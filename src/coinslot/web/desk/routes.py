@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from coinslot.engines.connect import UNANSWERED
 from coinslot.fleet.front_desks import DeskHere, find_desk_here, link_opens, open_desk
 from coinslot.web.desk.reading import read_today
-from coinslot.web.desk.text import DeskView, desk_view
+from coinslot.web.desk.text import desk_view
+from coinslot.web.desk.views import DeskView
 from coinslot.web.pages import rendering
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Struct
 
 from coinslot.fleet.front_desks import DeskHere
 from coinslot.sessions.states import State
 from coinslot.web.desk.reading import ApplianceRow, OrderRow, SessionRow, Today
+from coinslot.web.desk.views import ApplianceView, DeskView, Kind, UseView
 from coinslot.web.pages import figures
 from coinslot.web.pages.languages import marked
 from coinslot.wire.messages import Limits
@@ -37,82 +36,6 @@ class Say(Protocol):
 
     def __call__(self, text: str, **values: object) -> str:
         """See `Page.say`."""
-
-
-class Kind(StrEnum):
-    """How a state is coloured, beside its word."""
-
-    PLAIN = ""
-    RUN = "run"
-    WARN = "warn"
-    BAD = "bad"
-
-
-class UseView(Struct, frozen=True, kw_only=True):
-    """A line of the list."""
-
-    key: str
-    at: datetime
-    clock: str
-    """When, by the clock on the wall."""
-    room: str
-    appliance: str
-    package: str
-    amount: str
-    payer: str
-    """Through whom it was paid."""
-    confirmed: str
-    """When the provider confirmed it; empty while it has not."""
-    in_bill: str
-    """Whether the provider's own bill has it; empty while nobody knows."""
-    word: str
-    kind: Kind
-    note: str
-    """What else is to be known: money on its way back, and why."""
-    left_s: int | None
-    """Until it ends by itself."""
-    paid: bool
-    """It is a use that was paid for: what the desk's bell rings for."""
-    fault: bool
-    """Somebody may come to the desk about it."""
-
-
-class ApplianceView(Struct, frozen=True, kw_only=True):
-    """An appliance of the site."""
-
-    key: str
-    room: str
-    name: str
-    word: str
-    kind: Kind
-    fault: bool
-
-
-class DeskView(Struct, frozen=True, kw_only=True):
-    """The whole page but its frame."""
-
-    day: str
-    clock: str
-    """When it was read."""
-    uses: tuple[UseView, ...]
-    more: int
-    """Earlier uses that are not listed."""
-    paid_uses: int
-    received: str
-    returned: str
-    """Empty where nothing went back, or will."""
-    appliances: tuple[ApplianceView, ...]
-
-    def paid_keys(self) -> list[str]:
-        """What the page has rung for."""
-        return [use.key for use in self.uses if use.paid]
-
-    def fault_keys(self) -> list[str]:
-        """What the page has sounded the other tone for."""
-        return [
-            *(f"{use.key} {use.word}" for use in self.uses if use.fault),
-            *(each.key for each in self.appliances if each.fault),
-        ]
 
 
 def desk_view(say: Say, desk: DeskHere, today: Today) -> DeskView:

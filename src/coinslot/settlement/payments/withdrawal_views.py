@@ -32,8 +32,9 @@ _FIND: Final = f"""
     WHERE w.operator_id = $1 AND w.withdrawal_id = $2 AND ($3::text IS NULL OR w.customer_id = $3)
 """
 _PARTS: Final = f"""
-    SELECT {REFUND_COLUMNS}, a.provider AS of_provider, a.paid_at AS of_paid_at
+    SELECT {REFUND_COLUMNS}, a.provider AS of_provider, a.paid_at AS of_paid_at, c.code AS counter_code
     FROM refund r JOIN payment_attempt a ON a.operator_id = r.operator_id AND a.number = r.attempt_number
+    LEFT JOIN counter_refund c ON c.operator_id = r.operator_id AND c.number = r.number AND c.receipt_id IS NULL
     WHERE r.operator_id = $1 AND r.withdrawal_id = $2 ORDER BY a.paid_at, r.number
 """
 _LATELY: Final = """
@@ -69,6 +70,8 @@ class PartView(Struct, frozen=True, kw_only=True):
     provider: str
     paid_at: datetime | None
     """When the payment was made that it goes back to."""
+    code: str | None = None
+    """What to show at the counter, where it waits there to be fetched."""
 
 
 class WithdrawalView(Struct, frozen=True, kw_only=True):
@@ -127,7 +130,12 @@ async def find_withdrawal(
     if row is None:
         return None
     parts: Sequence[PartView] = [
-        PartView(refund=one(each, Refund), provider=each["of_provider"], paid_at=each["of_paid_at"])
+        PartView(
+            refund=one(each, Refund),
+            provider=each["of_provider"],
+            paid_at=each["of_paid_at"],
+            code=each["counter_code"],
+        )
         for each in await access.fetch(_PARTS, operator, withdrawal_id)
     ]
     return WithdrawalView(withdrawal=one(row, Withdrawal), parts=tuple(parts))

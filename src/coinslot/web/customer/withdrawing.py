@@ -236,7 +236,7 @@ def _show_made(page: Page, wallet: Wallet, found: WithdrawalView) -> Response[by
         Line(
             amount=figures.money(part.refund.amount_minor, part.refund.currency),
             where=page.say("to %(name)s", name=provider_name(page, part.provider)),
-            word=refund_words(page, part.refund, wallet.timezone),
+            word=_fetched_with(page, part.code) or refund_words(page, part.refund, wallet.timezone),
             look=_LOOKS[part.refund.state],
         )
         for part in found.parts
@@ -265,6 +265,11 @@ def _show_made(page: Page, wallet: Wallet, found: WithdrawalView) -> Response[by
         by_hand=bool(made.by_hand_minor) and not found.is_by_hand_paid,
         help_phone=wallet.help_phone,
     )
+
+
+def _fetched_with(page: Page, code: str | None) -> str:
+    """What is ready at a counter is fetched with its code."""
+    return page.say("show %(code)s there", code=f"{code[:3]} {code[3:]}") if code else ""
 
 
 def _going(page: Page, wallet: Wallet, found: Preview) -> list[Line]:

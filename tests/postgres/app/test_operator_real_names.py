@@ -73,6 +73,16 @@ def submitted(run: Run, database_url: str) -> str:
     return run_apart(submit())
 
 
+USUAL = {
+    "topups": "10.00 20.00 50.00 100.00",
+    "topup_least": "1.00",
+    "topup_most": "1000.00",
+    "topup_own": True,
+    "bonus_pause_days": 30,
+    "refund_alone_up_to": "50.00",
+}
+
+
 def test_rules_are_shown_and_set(run: Run) -> None:
     first = json.loads(run("rules", "show", "--json"))
     assert first == {
@@ -80,6 +90,7 @@ def test_rules_are_shown_and_set(run: Run) -> None:
         "points_per_major": 0,
         "phone_trust_days": 90,
         "help_phone": "",
+        **USUAL,
     }
     words = ["--real-name", "before-first-use", "--points-per-major", "5", "--phone-trust-days", "30"]
     run("rules", "set", *words, "--help-phone", "400 800 1234")
@@ -88,6 +99,7 @@ def test_rules_are_shown_and_set(run: Run) -> None:
         "points_per_major": 5,
         "phone_trust_days": 30,
         "help_phone": "400 800 1234",
+        **USUAL,
     }
     assert json.loads(run("rules", "set", "--help-phone", "", "--json"))["phone_trust_days"] == 30
     for words, text in (
@@ -95,11 +107,21 @@ def test_rules_are_shown_and_set(run: Run) -> None:
         (["--points-per-major", "1001"], "points_per_major: must be 0 to 1000"),
         (["--phone-trust-days", "6"], "phone_trust_days: must be 7 to 3650"),
         (["--help-phone", "1" * 41], "help_phone"),
+        (["--topup", "50-5"], "topup: .*such as 50"),
+        (["--topup", "50", "--topup", "50+5"], "named twice"),
+        (["--topup-most", "5"], "topup: 10.00 is not within"),
+        (["--topup-least", "-1"], "amount"),
+        # Neither of the two is changed.
+        (["--points-per-major", "9", "--bonus-pause-days", "367"], "bonus_pause_days: must be 0 to 366"),
     ):
         with pytest.raises(Problem, match=text) as refused:
             run("rules", "set", *words)
         assert refused.value.remedy
     assert typed("rules", "set", "--real-name", "sometimes").exit_code == 2
+    words = ["--topup", "100+15", "--topup", "50+5", "--topup-most", "200", "--no-topup-own"]
+    changed = json.loads(run("rules", "set", *words, "--json"))
+    assert (changed["topups"], changed["topup_most"]) == ("50.00+5.00 100.00+15.00", "200.00")
+    assert (changed["topup_own"], changed["topup_least"], changed["points_per_major"]) == (False, "1.00", 5)
 
 
 def test_a_real_name_is_looked_at_and_approved(run: Run, submitted: str, tmp_path: Path) -> None:

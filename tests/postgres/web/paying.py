@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlencode
 
 import httpx
-import pytest
+import pytest_asyncio
 
+from coinslot.engines.broker import EmbeddedBroker
+from coinslot.engines.connect import open_pool
 from coinslot.ledger import accounts
 from coinslot.ledger import store as ledger
+from coinslot.link.clients import connect
+from coinslot.link.outgoing import Outgoing
 from coinslot.payments.model import Attempt, Intent, Merchant
 from coinslot.payments.port import Channel, Created, PaymentOrder, Rejected
 from coinslot.rows import many
@@ -21,11 +26,17 @@ from coinslot.settlement.payments.inbox import take_notification
 from coinslot.settlement.payments.merchants import add_merchant
 from coinslot.settlement.payments.rows import ATTEMPT_COLUMNS, INTENT_COLUMNS
 from coinslot.settlement.payments.worker import Cashier
+from coinslot.settlement.starter import Starter
+from coinslot.settlement.store import PostgresBooks
 from coinslot.web.app import build_app
+from coinslot.web.live.board import LiveBoard
 from coinslot.web.services import Services
-from coinslot.wire.ids import CustomerId
+from coinslot.web.streams import Streams
+from coinslot.wire.ids import CustomerId, new_id
 from tests.postgres.web.arriving import Browser, Form, Shown
-from tests.postgres.web.conftest import Api, House
+from tests.postgres.web.conftest import DOOR, KEYRING, Api, House, Phones
+from tests.support.api_document import Document
+from tests.support.engines import create_database, drop_database
 from tests.support.played_provider import PlayedProvider
 from tests.support.using import log_in
 
@@ -33,6 +44,7 @@ PHONE = "Mozilla/5.0 (Linux; Android 14; HarmonyOS) Mobile Safari/537.36"
 COMPUTER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
 WECHAT = f"{PHONE} MicroMessenger/8.0.50"
 ALIPAY = f"{PHONE} AlipayClient/10.5"
+_ADDRESSES = itertools.count(1)
 _PAY = re.compile(r"/pay/(pay_[0-9a-z]+)")
 
 
@@ -86,9 +98,9 @@ class Shop:
         """The first customer, with 20.00 of cash."""
         return self.house.customers[0]
 
-    def find(self, merchant: Merchant) -> Wallet | None:
-        """What the door asks for adapters."""
-        return {"wechat": self.wechat, "alipay": self.alipay}.get(merchant.provider)
+    def wallet(self, provider: str) -> Wallet:
+        """The played provider of this name."""
+        return {"wechat": self.wechat, "alipay": self.alipay}[provider]
 
     async def visitor(self, number: int = 0, *, agent: str = PHONE, language: str = "en") -> Visitor:
         """A browser that is logged in as one of the customers."""
@@ -97,7 +109,8 @@ class Shop:
 
     def browser(self, token: str = "", *, agent: str = PHONE, language: str = "en") -> Visitor:
         """A browser with this token in its cookie."""
-        visitor = Visitor(self.api, language=language)
+        # Each from an address of its own: what one may send is limited by it.
+        visitor = Visitor(self.api, language=language, address=f"198.51.100.{next(_ADDRESSES) % 250}")
         visitor.http.headers["User-Agent"] = agent
         if token:
             visitor.http.cookies.set("cs", token, domain="api.test")
@@ -106,29 +119,27 @@ class Shop:
     async def intents(self) -> list[Intent]:
         """Oldest first."""
         rows = await self.api.pool.fetch(
-            f"SELECT {INTENT_COLUMNS} FROM payment_intent i ORDER BY i.opened_at, i.intent_id"
+            f"SELECT {INTENT_COLUMNS} FROM payment_intent i WHERE i.operator_id = $1 ORDER BY i.opened_at, i.intent_id",
+            self.house.operator,
         )
         return many(rows, Intent)
 
     async def attempts(self) -> list[Attempt]:
         """Likewise."""
         rows = await self.api.pool.fetch(
-            f"SELECT {ATTEMPT_COLUMNS} FROM payment_attempt a ORDER BY a.made_at, a.number"
+            f"SELECT {ATTEMPT_COLUMNS} FROM payment_attempt a WHERE a.operator_id = $1 ORDER BY a.made_at, a.number",
+            self.house.operator,
         )
         return many(rows, Attempt)
 
     async def pays(self, attempt: Attempt) -> None:
         """The payer pays at the provider, which tells us of it."""
-        provider = self.find(self.merchants[attempt.provider])
-        assert provider is not None
-        provider.pays(attempt.number)
+        self.wallet(attempt.provider).pays(attempt.number)
         await self.notified(attempt)
 
     async def notified(self, attempt: Attempt) -> None:
         """The provider tells us how it stands, and the cashier acts on it."""
-        merchant = self.merchants[attempt.provider]
-        provider = self.find(merchant)
-        assert provider is not None
+        merchant, provider = self.merchants[attempt.provider], self.wallet(attempt.provider)
         said = provider.notice(attempt.number)
         await take_notification(self.api.pool, merchant, provider, *said, provider.now())
         await self.cashier.once()
@@ -136,10 +147,12 @@ class Shop:
     async def passes(self, minutes: int) -> None:
         """Time, for what is under way."""
         await self.api.pool.execute(
-            "WITH a AS (UPDATE payment_intent SET opened_at = opened_at - $1::interval, expires_at = expires_at - $1)"
+            "WITH a AS (UPDATE payment_intent SET opened_at = opened_at - $1::interval, expires_at = expires_at - $1"
+            " WHERE operator_id = $2)"
             " UPDATE payment_attempt SET made_at = made_at - $1, expires_at = expires_at - $1,"
-            " next_poll_at = next_poll_at - $1",
+            " next_poll_at = next_poll_at - $1 WHERE operator_id = $2",
             timedelta(minutes=minutes),
+            self.house.operator,
         )
         for provider in (self.wechat, self.alipay):
             for order in provider.sheet.orders.values():
@@ -184,15 +197,77 @@ def with_field(form: Form | None, **fields: str) -> Form:
     return Form(form.action, {**form.fields, **fields})
 
 
-@pytest.fixture
-async def shop(api: Api, house: House) -> AsyncIterator[Shop]:
-    """North, which takes money online."""
-    services: Services = api.app.state.services
-    wechat, alipay = Wallet("1900", "wechat"), Wallet("2088", "alipay")
+@dataclass
+class Mall:
+    """A server for all shops of a test file: what costs seconds is made once."""
+
+    api: Api
+    wallets: dict[str, Wallet] = field(default_factory=dict)
+    """By merchant."""
+
+    def find(self, merchant: Merchant) -> Wallet | None:
+        """What the door asks for adapters."""
+        return self.wallets.get(merchant.merchant_id)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def mall(admin_url: str, template_name: str, broker_engine: EmbeddedBroker) -> AsyncIterator[Mall]:
+    """One for the whole file: each test comes with an operator of its own."""
+    url, access = await create_database(admin_url, template_name), broker_engine.access
+    client = await connect(access.url, user=access.server_user, password=access.server_password, name="mall")
+    pool = await open_pool(url, min_size=1, max_size=10)
+    try:
+        wallets: dict[str, Wallet] = {}
+        live, phones = LiveBoard(pool, client), Phones()
+        starter = Starter(PostgresBooks(pool), Outgoing(client).send_all)
+        await live.start()
+
+        async def connected() -> None:
+            """Nobody asks here."""
+
+        door = PaymentDoor(
+            pool=pool,
+            find=lambda merchant: wallets.get(merchant.merchant_id),
+            notify_url=lambda merchant: f"https://api.test/{merchant.merchant_id}",
+        )
+        app = build_app(
+            Services(
+                pool=pool,
+                starter=starter,
+                door=DOOR,
+                check_broker=connected,
+                keyring=KEYRING,
+                notifier=phones,
+                live=live,
+                streams=Streams(),
+                payments=door,
+            )
+        )
+        transport = httpx.ASGITransport(app)
+        hooks = {"response": [Document(app).check]}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://api.test", event_hooks=hooks
+        ) as http:
+            yield Mall(Api(http, pool, phones, app), wallets)
+        await live.stop()
+        await starter.close()
+    finally:
+        await client.close()
+        pool.terminate()
+        await drop_database(admin_url, url)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(mall: Mall) -> Shop:
+    """A new operator, which takes money online."""
+    api = mall.api
+    house = await api.house(new_id("North"))
+    number = len(mall.wallets)
+    wechat, alipay = Wallet(f"19{number}", "wechat"), Wallet(f"20{number}", "alipay")
     merchants = {}
     async with api.pool.acquire() as connection:
         for provider in (wechat, alipay):
-            merchants[provider.name] = await add_merchant(
+            merchant = await add_merchant(
                 connection,
                 house.operator,
                 provider=provider.name,
@@ -201,12 +276,6 @@ async def shop(api: Api, house: House) -> AsyncIterator[Shop]:
                 name=f"{provider.name} of North",
                 by="test",
             )
-    made = Shop(api, house, wechat, alipay, merchants, Cashier(api.pool, lambda one: made.find(one)))
-    door = PaymentDoor(
-        pool=api.pool, find=made.find, notify_url=lambda merchant: f"https://api.test/{merchant.merchant_id}"
-    )
-    app = build_app(replace(services, payments=door))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
-        made.api = Api(http, api.pool, api.phones, app)
-        yield made
+            merchants[provider.name] = merchant
+            mall.wallets[merchant.merchant_id] = provider
+    return Shop(api, house, wechat, alipay, merchants, Cashier(api.pool, mall.find))

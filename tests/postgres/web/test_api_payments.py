@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from coinslot.fleet.topup_rules import Choice, TopupChanges, set_topup_rules
-from tests.postgres.web.paying import Shop, shop
+from tests.postgres.web.paying import Shop, mall, shop
 from tests.support.played_provider import Fault
 
-__all__ = ["shop"]
+__all__ = ["mall", "shop"]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class App:
@@ -31,8 +33,8 @@ class App:
         return await self.posts(f"/customers/{self.shop.customer}/payments", body, key)
 
 
-@pytest.fixture
-def app(shop: Shop) -> App:
+@pytest_asyncio.fixture(loop_scope="module")
+async def app(shop: Shop) -> App:
     return App(shop)
 
 
@@ -79,9 +81,8 @@ async def test_another_way_closes_the_first_and_an_answer_that_is_lost_is_asked_
     assert (asked.status_code, asked.json()["state"]) == (200, "paid")
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "reason"),
-    [
+async def test_what_cannot_be_collected_is_refused_by_name(app: App) -> None:
+    refused: list[tuple[dict[str, object], int, str]] = [
         ({"amount_minor": 99}, 422, "invalid"),
         ({"amount_minor": 100_001}, 422, "invalid"),
         ({"amount_minor": 2**63}, 422, "invalid"),
@@ -94,13 +95,10 @@ async def test_another_way_closes_the_first_and_an_answer_that_is_lost_is_asked_
         ({"channel": "counter"}, 422, "invalid"),
         ({"return_url": "javascript:alert(1)"}, 422, "invalid"),
         ({"merchant": "mer_unknown"}, 409, "no_merchant"),
-    ],
-)
-async def test_what_cannot_be_collected_is_refused_by_name(
-    app: App, changes: dict[str, object], status: int, reason: str
-) -> None:
-    answer = await app.begins(**changes)
-    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
+    ]
+    for number, (changes, status, reason) in enumerate(refused):
+        answer = await app.begins(f"key-{number}", **changes)
+        assert (answer.status_code, answer.json()["reason"]) == (status, reason), changes
     assert await app.shop.intents() == []
 
 

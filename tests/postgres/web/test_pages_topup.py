@@ -7,21 +7,26 @@ import asyncio
 import pytest
 
 from coinslot.fleet.topup_rules import Choice, TopupChanges, set_topup_rules
+from coinslot.ledger.events import late_usage
+from coinslot.ledger.store import post
 from coinslot.payments.port import Channel
 from coinslot.payments.states import AttemptState, IntentState
+from coinslot.wire.ids import new_id
 from tests.postgres.web.arriving import shown
 from tests.postgres.web.paying import (
     ALIPAY,
     COMPUTER,
     WECHAT,
     Shop,
+    mall,
     payment_of,
     shop,
     with_field,
 )
 from tests.support.played_provider import Fault
 
-__all__ = ["shop"]
+__all__ = ["mall", "shop"]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def gives(shop: Shop, *choices: tuple[int, int], **changes: object) -> None:
@@ -29,6 +34,13 @@ async def gives(shop: Shop, *choices: tuple[int, int], **changes: object) -> Non
     async with shop.api.pool.acquire() as connection:
         rules = TopupChanges(choices=[Choice(*each) for each in choices], **changes)  # type: ignore[arg-type]
         await set_topup_rules(connection, shop.house.operator, rules, by="test")
+
+
+async def shuts(shop: Shop, provider: str) -> None:
+    """The operator takes no new payments there."""
+    await shop.api.pool.execute(
+        "UPDATE merchant SET active = false WHERE merchant_id = $1", shop.merchants[provider].merchant_id
+    )
 
 
 async def test_a_phone_pays_by_alipay_and_finds_it_in_the_wallet(shop: Shop) -> None:
@@ -67,27 +79,25 @@ async def test_pressed_twice_and_from_two_tabs_it_is_one_payment(shop: Shop) -> 
     assert len(await shop.intents()) == len(await shop.attempts()) == 1
 
 
-@pytest.mark.parametrize(
-    ("typed", "words"),
-    [
+async def test_no_other_amount_is_taken(shop: Shop) -> None:
+    refused = (
         ("-5", "This is no amount"),
         ("0", "The least"),
         ("0.001", "at most 2 digits"),
         ("9223372036854775808", "This is no amount"),
-        ("9223372036854775807", "at most 2 digits|The most|no amount"),
+        ("92233720368547758.07", "The most that can be topped up"),
         ("NaN", "This is no amount"),
         ("1e3", "This is no amount"),
         ("12,50", "This is no amount"),
         ("1000.01", "The most that can be topped up"),
-    ],
-)
-async def test_no_other_amount_is_taken(shop: Shop, typed: str, words: str) -> None:
+        ("", "Choose an amount"),
+    )
     async with await shop.visitor() as lin:
-        for field in ("own", "amount"):
-            form = with_field((await lin.open("/topup")).main, amount="", own="")
-            page = shown(await lin.send(with_field(form, **{field: typed})))
-            assert page.status == 422, (field, page.status)
-            assert any(one in page.text for one in words.split("|")), words
+        form = with_field((await lin.open("/topup")).main, amount="", own="")
+        for typed, words in refused:
+            for field in ("own", "amount"):
+                page = shown(await lin.send(with_field(form, **{field: typed})))
+                assert (page.status, words in page.text) == (422, True), (field, typed)
     assert await shop.intents() == []
 
 
@@ -231,16 +241,16 @@ async def test_a_payment_that_expires_says_so_and_one_that_comes_too_late_goes_b
 async def test_a_merchant_that_shuts_between_the_page_and_the_press_is_told_of(shop: Shop) -> None:
     async with await shop.visitor() as lin:
         page = await lin.open("/topup")
-        await shop.api.pool.execute("UPDATE merchant SET active = false WHERE provider = 'wechat'")
+        await shuts(shop, "wechat")
         page = shown(await lin.send(with_field(page.main, amount="50.00")))
         assert (page.status, "closed at the moment" in page.text) == (409, True)
-        await shop.api.pool.execute("UPDATE merchant SET active = false")
+        await shuts(shop, "alipay")
         assert "Top up at the counter" in (await lin.open("/topup")).text
     assert await shop.intents() == []
 
 
 async def test_what_is_not_ones_own_looks_as_if_it_did_not_exist(shop: Shop) -> None:
-    south = await shop.api.house("South")
+    south = await shop.api.house(new_id("South"))
     async with await shop.visitor() as lin, await shop.visitor(1) as mei, shop.browser() as nobody:
         payment = payment_of(await lin.tops_up())
         own = await lin.open("/topup")
@@ -262,22 +272,24 @@ async def test_what_is_not_ones_own_looks_as_if_it_did_not_exist(shop: Shop) -> 
     assert {intent.operator_id for intent in await shop.intents()} == {shop.house.operator}
 
 
-@pytest.mark.parametrize(
-    "back", ["//evil.example", "https://evil.example", "/\\evil.example", "/m/../x", "/logout", "/m/a?b"]
-)
-async def test_one_is_led_back_to_pages_of_ours_alone(shop: Shop, back: str) -> None:
+async def test_one_is_led_back_to_pages_of_ours_alone(shop: Shop) -> None:
     async with await shop.visitor() as lin:
-        page = await lin.open(f"/topup?back={back}")
-        assert page.main is not None
-        assert page.main.fields["back"] == ""
-        await lin.tops_up("50.00", back=back)
+        for back in (
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/m/../x",
+            "/logout",
+            "/m/a?b",
+        ):
+            page = await lin.open(f"/topup?back={back}")
+            assert page.main is not None
+            assert page.main.fields["back"] == ""
+        await lin.tops_up("50.00", back="//evil.example")
     assert [intent.about for intent in await shop.intents()] == [""]
 
 
 async def test_what_is_owed_is_repaid_first_and_the_page_says_so(shop: Shop) -> None:
-    from coinslot.ledger.events import late_usage
-    from coinslot.ledger.store import post
-
     async with shop.api.pool.acquire() as connection:
         await post(
             connection, [late_usage(shop.house.operator, "s0", shop.customer, "CNY", arrears_minor=3_00)]

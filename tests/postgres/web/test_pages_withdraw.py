@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 
+import pytest
+
 from coinslot.settlement.payments.withdrawals import pay_by_hand
 from coinslot.web.customer import payers
 from tests.postgres.web.arriving import shown
-from tests.postgres.web.paying import WECHAT, Shop, Visitor, shop, with_field
+from tests.postgres.web.paying import COMPUTER, WECHAT, Shop, Visitor, mall, payment_of, shop, with_field
 from tests.support.played_provider import Fault
 
-__all__ = ["shop"]
+__all__ = ["mall", "shop"]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _STATE = re.compile(r"state=([0-9a-f]+)")
 
@@ -20,6 +23,15 @@ async def paid_in(shop: Shop, visitor: Visitor, amount: str = "50.00") -> None:
     """Topped up all the way."""
     await visitor.tops_up(amount)
     await shop.pays((await shop.attempts())[-1])
+
+
+async def made(shop: Shop) -> str:
+    """The operator's first withdrawal."""
+    found = await shop.api.pool.fetchval(
+        "SELECT withdrawal_id FROM withdrawal WHERE operator_id = $1 ORDER BY asked_at LIMIT 1",
+        shop.house.operator,
+    )
+    return str(found)
 
 
 async def test_everything_goes_back_after_one_more_question(shop: Shop) -> None:
@@ -107,9 +119,7 @@ async def test_a_refund_that_fails_is_in_the_wallet_again_and_said_so(shop: Shop
         page = await lin.press((await lin.open("/me/withdraw")).main, amount="50")
         page = await lin.press(page.main)
         await shop.cashier.once()
-        page = await lin.open(
-            f"/me/withdraw/{await shop.api.pool.fetchval('SELECT withdrawal_id FROM withdrawal')}"
-        )
+        page = await lin.open(f"/me/withdraw/{await made(shop)}")
         assert "did not work; it is in your wallet again" in page.text
     assert await shop.principal() == 70_00
 
@@ -120,14 +130,33 @@ async def test_nobody_sees_anothers_withdrawal_and_five_a_day_are_enough(shop: S
             page = await lin.press((await lin.open("/me/withdraw")).main, amount="1")
             page = await lin.press(page.main)
             assert ("5 times within a day" in page.text) == (number == 5)
-        made = await shop.api.pool.fetchval("SELECT withdrawal_id FROM withdrawal LIMIT 1")
+        first = await made(shop)
         answers = set()
-        for path in (made, "wdr_0000000000000000000000", "'--"):
+        for path in (first, "wdr_0000000000000000000000", "'--"):
             for end in ("", "/state"):
                 answer = await mei.http.get(f"/me/withdraw/{path}{end}")
                 answers.add((answer.status_code, answer.text))
         assert len(answers) == 1
     assert await shop.principal() == 15_00
+
+
+async def test_every_page_about_money_is_one_small_answer(shop: Shop) -> None:
+    async with await shop.visitor(agent=COMPUTER, language="zh") as lin:
+        await paid_in(shop, lin)
+        page = await lin.press((await lin.open("/me/withdraw")).main)
+        await lin.press(page.main)
+        waiting = payment_of(await lin.tops_up("20.00"))
+        for path in (
+            "/topup",
+            f"/pay/{waiting}",
+            "/me/withdraw",
+            f"/me/withdraw/{await made(shop)}",
+            "/me/money",
+        ):
+            answer = await lin.http.get(path, headers={"Accept-Encoding": "br"})
+            assert answer.headers["content-encoding"] == "br"
+            assert int(answer.headers["content-length"]) <= 8192, path
+            assert not re.search(r'(src|href)="https?:', answer.text), path
 
 
 # ------------------------------------------------------------ inside WeChat

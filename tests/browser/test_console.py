@@ -23,6 +23,7 @@ from tests.postgres.console.history import History, make_history
 from tests.support.browser import Phone, Visitor
 from tests.support.console import console_services
 from tests.support.engines import create_database, drop_database
+from tests.support.given_up import given_up
 from tests.support.looks import axe, overflow, small_targets
 
 PASSWORD = "correct horse battery"
@@ -110,6 +111,7 @@ async def test_every_page_looks_as_it_should(office: Office) -> None:
     history, found = office.history, []
     visitor = await office.comes("owner", DESKTOP)
     page = visitor.page
+    endpoint, event_id = await given_up(history.till.pool, history.till.operator)
     entry = await history.till.pool.fetchval("SELECT max(entry_id) FROM ledger_entry")
     for path in (
         "/console",
@@ -123,6 +125,9 @@ async def test_every_page_looks_as_it_should(office: Office) -> None:
         f"/console/entries/{entry}",
         "/console/statements",
         f"/console/statements?party={history.hotel.party_id}",
+        "/console/messages",
+        f"/console/messages/{endpoint.endpoint_id}/{event_id}",
+        "/console/desks",
     ):
         await visitor.opens(path)
         found += [f"{path}: {one}" for one in await looks(page)]

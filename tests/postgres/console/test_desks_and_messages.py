@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -12,11 +11,10 @@ from coinslot.app.seed import make_fleet, make_paying_customers
 from coinslot.fleet.front_desks import LINK_LIFE, add_desk, find_desk, revoke_desk
 from coinslot.fleet.store import add_site
 from coinslot.people.rules import Role
-from coinslot.webhooks.deliveries import queue_test
-from coinslot.webhooks.endpoints import add_endpoint, find_endpoint, switch_off
-from coinslot.webhooks.model import Endpoint
+from coinslot.webhooks.endpoints import find_endpoint, switch_off
 from coinslot.wire.ids import OperatorId
-from tests.postgres.console.conftest import Consoles, House, Person
+from tests.postgres.console.conftest import Consoles, Person
+from tests.support.given_up import given_up
 
 _LINK = re.compile(r"http://console\.test(/desk/open/[\w-]+)")
 _LIST = "/console/messages"
@@ -147,32 +145,9 @@ async def test_a_desk_sees_its_own_site_and_nobodys_name(consoles: Consoles) -> 
             await revoke_desk(connection, south.operator, desk, by="test")
 
 
-async def endpoint_of(consoles: Consoles, house: House) -> tuple[Endpoint, str]:
-    """An endpoint, and a message that was given up an hour ago."""
-    async with consoles.pool.acquire() as connection:
-        made = await add_endpoint(
-            connection, house.operator, name="Front office", url="https://pms.example/hooks", by="test"
-        )
-        event_id = await queue_test(connection, made, by="test")
-    await consoles.pool.execute(
-        "UPDATE webhook_delivery SET state = 'dead', next_at = NULL, ended_at = now() - $1::interval, tries = 1,"
-        " error = 'answered 500; only 2xx counts' WHERE event_id = $2",
-        timedelta(hours=1),
-        event_id,
-    )
-    await consoles.pool.execute(
-        "INSERT INTO webhook_attempt (operator_id, endpoint_id, event_id, attempt, took_ms, status, error, answer)"
-        " VALUES ($1, $2, $3, 1, 12, 500, 'answered 500; only 2xx counts', '<b>our fault</b>')",
-        house.operator,
-        made.endpoint_id,
-        event_id,
-    )
-    return made, event_id
-
-
 async def test_dead_messages_are_seen_with_their_tries_and_sent_again(consoles: Consoles) -> None:
     house = await consoles.house("North", Role.OWNER, Role.AUDITOR)
-    endpoint, event_id = await endpoint_of(consoles, house)
+    endpoint, event_id = await given_up(consoles.pool, house.operator)
     page = f"{_LIST}/{endpoint.endpoint_id}/{event_id}"
     assert event_id in await house.owner.opens(f"{_LIST}?state=dead")
     assert event_id not in await house.owner.opens(f"{_LIST}?state=delivered")
@@ -205,7 +180,7 @@ async def test_dead_messages_are_seen_with_their_tries_and_sent_again(consoles: 
 
 async def test_another_operators_messages_are_not_there(consoles: Consoles) -> None:
     north, south = await consoles.house("North", Role.OWNER), await consoles.house("South", Role.OWNER)
-    endpoint, event_id = await endpoint_of(consoles, north)
+    endpoint, event_id = await given_up(consoles.pool, north.operator)
     page = f"{_LIST}/{endpoint.endpoint_id}/{event_id}"
     assert event_id not in await south.owner.opens(_LIST)
     await south.owner.opens(page, 404)

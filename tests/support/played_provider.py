@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from coinslot.payments.not_offered import NoPayouts, NoShares
 from coinslot.payments.port import (
     BillLine,
     Created,
@@ -81,7 +82,7 @@ class Sheet(Struct, kw_only=True):
     ids: int = 0
 
 
-class PlayedProvider:
+class PlayedProvider(NoShares, NoPayouts):
     """See `coinslot.payments.port.Provider`; what is beside that is for the test that plays it."""
 
     app = "app1"

@@ -9,6 +9,17 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
+from coinslot.payments.shares import (
+    PayoutOrder,
+    PayoutSeen,
+    ReturnedShare,
+    ReturnOrder,
+    ReturnSeen,
+    SharesReturn,
+    SplitOrder,
+    SplitSeen,
+)
+
 
 class Channel(StrEnum):
     """How the payer comes to pay."""
@@ -100,6 +111,8 @@ class RefundOrder(Struct, frozen=True, kw_only=True):
     currency: str
     reason: str
     notify_url: str = ""
+    shares: tuple[ReturnedShare, ...] = ()
+    """What of it receivers of shares give back, where refunds take that themselves (`SharesReturn.WITH_REFUND`)."""
 
 
 class RefundState(StrEnum):
@@ -209,13 +222,16 @@ Headers: TypeAlias = Mapping[str, str]
 
 
 class Provider(Protocol):
-    """One merchant's account with one provider. Every method but the last three talks to the provider and raises
-    Rejected, RetrySameKey or Unknown."""
+    """One merchant's account with one provider. Every method but the last two talks to the provider and raises
+    Rejected, RetrySameKey or Unknown. An adapter whose provider has no splits or no transfers says so with Rejected
+    (`NOT_OFFERED`): it inherits `not_offered.NoShares`, `not_offered.NoPayouts`."""
 
     name: str
     """Such as `wechat`."""
     merchant: str
     """The merchant's id with the provider."""
+    shares_return: SharesReturn
+    """How shares come back before or with a refund."""
 
     async def create(self, order: PaymentOrder) -> Created:
         """Tell the provider of an attempt. The same order again is the same attempt."""
@@ -234,6 +250,25 @@ class Provider(Protocol):
 
     async def download_bill(self, day: date) -> Sequence[BillLine]:
         """The day's bill in the provider's time zone, its hash verified. RetrySameKey while it is not ready."""
+
+    async def split(self, order: SplitOrder) -> SplitSeen:
+        """Send parts of a payment to others; done a little later, each part with an end of its own. RetrySameKey while
+        the payment is too young, Rejected above what the provider allows to be shared."""
+
+    async def query_split(self, number: str, provider_payment_id: str) -> SplitSeen:
+        """How a split and each of its parts stand."""
+
+    async def return_split(self, order: ReturnOrder) -> ReturnSeen:
+        """Ask one part back, before its payer is refunded. Rejected where that goes with the refund."""
+
+    async def query_return(self, number: str, split_number: str) -> ReturnSeen:
+        """How a return stands."""
+
+    async def payout(self, order: PayoutOrder) -> PayoutSeen:
+        """Send money to somebody. An answer may wait for the payee: whether it was paid, `query_payout` tells."""
+
+    async def query_payout(self, number: str) -> PayoutSeen:
+        """How a transfer stands."""
 
     def parse_notification(self, headers: Headers, raw: bytes, now: datetime) -> VerifiedEvent:
         """Pure: verify, decrypt, translate. Forged when anything is not as the provider would have sent it."""

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
+from coinslot.payments.not_offered import NoPayouts, NoShares
 from coinslot.payments.port import (
     BillLine,
     Channel,
@@ -55,7 +56,7 @@ _GIVEN_UP: Final = ("CLOSED", "this connection to Alipay was given up: nothing w
 _T = TypeVar("_T")
 
 
-class Alipay:
+class Alipay(NoShares, NoPayouts):
     """See `payments.port.Provider`. The library blocks, so each call takes one of its own threads."""
 
     name = "alipay"

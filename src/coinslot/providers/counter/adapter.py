@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from coinslot.payments.model import Merchant
+from coinslot.payments.not_offered import NoPayouts, NoShares
 from coinslot.payments.port import (
     BillLine,
     BillLineKind,
@@ -71,7 +72,7 @@ _BILL: Final = """
 _TIMEZONE: Final = "SELECT timezone, now() FROM operator WHERE operator_id = $1"
 
 
-class Counter:
+class Counter(NoShares, NoPayouts):
     """One drawer of one operator. What a database raises is an unclear answer, as with any provider."""
 
     name = PROVIDER

@@ -16,6 +16,7 @@ from typing import Final, TypeVar, assert_never
 import httpx
 from wechatpayv3 import WeChatPay
 
+from coinslot.payments.not_offered import NoPayouts, NoShares
 from coinslot.payments.port import (
     BillLine,
     Channel,
@@ -57,7 +58,7 @@ _THREADS: Final = 16
 _T = TypeVar("_T")
 
 
-class WechatPay:
+class WechatPay(NoShares, NoPayouts):
     """See `payments.port.Provider`. The library blocks, so each call takes one of its own threads."""
 
     name = "wechat"

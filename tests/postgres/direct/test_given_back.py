@@ -6,7 +6,10 @@ import asyncio
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
+from coinslot.ledger import events
+from coinslot.ledger import store as ledger
 from coinslot.ledger.accounts import operator_revenue, operator_withdrawals_due, party_payable
 from coinslot.money import share_out
 from coinslot.payments.model import Attempt
@@ -206,3 +209,26 @@ async def test_on_wish_it_goes_on_to_the_payer_with_two_people_above_the_limit(h
     assert await inn.desk.balance(operator_withdrawals_due()) == 1_00, "what was cash is paid by hand"
     await house.share(0)
     await house.agrees()
+
+
+async def test_a_chargeback_can_be_borne_by_all_who_shared_in_the_session(house: House) -> None:
+    inn, office = house.inn, house.office
+    session, attempt = await paid_use(house)
+    taken = events.chargeback(
+        inn.desk.operator, "cb_1", "CNY", merchant=attempt.merchant_id, amount_minor=2_00
+    )
+    await ledger.post(inn.pool, [taken])
+    wish = office.wish(What.CHARGEBACK, "cb_1", way=Way.SESSION, beneficiary=session.id)
+    races = await asyncio.gather(
+        *(ask_refund(office.door, replace(wish, key=f"c{n}"), office.anna) for n in range(4)),
+        return_exceptions=True,
+    )
+    assert sum(not isinstance(each, BaseException) for each in races) == 1
+    await house.share(3_00)
+    assert await inn.till.suspense() == 0
+    with pytest.raises(TooMuch) as refused:
+        await ask_refund(office.door, office.wish(What.SESSION, session.id, 3_01), office.anna)
+    assert refused.value.left_minor == 3_00
+    async with inn.pool.acquire() as connection:
+        report = await reconcile(connection, operator=inn.desk.operator)
+    assert report.sound, report.differences

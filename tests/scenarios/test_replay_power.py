@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from coinslot.app.replay_plan import make_plan
+from coinslot.app.replay_guests import open_guests
+from coinslot.app.replay_plan import Pay, make_plan
 from coinslot.app.replay_results import add_up
 from coinslot.app.replay_run import Replay
 from coinslot.app.settings import Role
@@ -73,3 +74,40 @@ async def test_a_deposit_that_is_used_up_ends_a_cycle_in_its_very_watt_hour(
     assert (event.end, event.cut_by_hold, event.register_wh) == ("limit", True, 102)
     assert (event.captured_minor, event.released_minor, event.problem) == (120, 0, None)
     assert (await replay.check(120)).ok
+
+
+@pytest.mark.parametrize("package", ["by-use", "min-30"])
+async def test_guests_pay_on_the_appliance_and_have_back_what_they_did_not_use(
+    package: str, database_url: str, broker: BrokerAccess, tmp_path: Path
+) -> None:
+    plan = make_plan(recorded_cycles(), pay=Pay.DIRECT, package=package, speed=None, terminals=2)
+    plan = replace(plan, traces=tuple(one for one in plan.traces if one.event_id in SHORT))
+    cycles = cycles_in(recorded_cycles())
+    roles = {Role.LINK, Role.SWEEP, Role.WEB}
+    async with (
+        open_guests(
+            database_url, tmp_path / "payments", package=package, currency="CNY", patience_s=60.0
+        ) as (guests, options),
+        Stack(database_url, broker, roles, options) as stack,
+    ):
+        replay = Replay(plan, stack, broker, tmp_path / "terminals", lambda _: None, guests=guests)
+        await replay.prepare()
+        events = await replay.run()
+        books = await replay.check(add_up(events).captured_minor)
+    assert [event.problem for event in events if not event.settled] == []
+    assert len(events) == 2
+    for event in events:
+        recorded = cycles[event.event_id]
+        assert event.register_wh is not None
+        if package == "by-use":
+            due, paid, seconds = dryer_fen_by_hand(event.register_wh), DEPOSIT_FEN, recorded.seconds
+        else:  # half an hour for 5 yuan, and not a second more
+            due, paid, seconds = 500, 500, min(recorded.seconds, 1_800)
+            assert event.end == ("key" if recorded.seconds < 1_800 else "limit")
+        assert (event.charge_minor, event.captured_minor, event.held_minor) == (due, due, paid), event
+        assert (event.released_minor, event.register_s) == (paid - due, seconds), event
+    assert (books.ok, books.faults, books.refunded_minor) == (
+        True,
+        (),
+        sum(event.released_minor or 0 for event in events),
+    )

@@ -22,6 +22,8 @@ from coinslot.wire.registers import Register
 MAX_SPEED = "max"
 AT_MAX_SPEED = 8
 """Terminals at full speed: enough to keep database and broker busy while others wait for an answer."""
+GUESTS_AT_MAX_SPEED = 16
+"""More, with less to do each: one appliance makes at most ten codes a minute."""
 BY_FORM: Mapping[Kind, str] = {
     Kind.SHOWER: "shower-litre",
     Kind.FAUCET: "shower-litre",
@@ -39,6 +41,15 @@ class Where(StrEnum):
     """The running server whose database and broker the settings name."""
 
 
+class Pay(StrEnum):
+    """How a use is paid for."""
+
+    WALLET = "wallet"
+    """By a customer with a balance."""
+    DIRECT = "direct"
+    """By a guest on the appliance, with a phone: a package of the tariff."""
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """One replay."""
 
@@ -51,6 +62,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Recorded seconds for each real one; None: as fast as it goes."""
     terminals: int
     where: Where = Where.OWN
+    pay: Pay = Pay.WALLET
+    package: str = ""
+    """What guests buy."""
 
     @property
     def balance_minor(self) -> int:
@@ -71,15 +85,26 @@ def make_plan(
     speed: float | None,
     terminals: int | None,
     where: Where = Where.OWN,
+    pay: Pay = Pay.WALLET,
+    package: str | None = None,
 ) -> Plan:
-    """Problem names what is wrong with recording or tariff. `kind` and `tariff` have defaults that fit the recording."""
+    """Problem names what is wrong with recording or tariff. `kind`, `tariff` and `package` have defaults that fit."""
     try:
         traces = read_recordings(source)
     except TraceError as error:
         raise Problem(f"{error.where}: {error.reason}", error.remedy) from error
     chosen = kind_of(traces, kind)
     name, price = find_tariff(tariff or BY_FORM[chosen], chosen)
-    wanted = terminals or (AT_MAX_SPEED if speed is None else 1)
+    bought = package_of(price, package, name) if pay is Pay.DIRECT else ""
+    if pay is Pay.WALLET and package is not None:
+        raise Problem("--package is what guests buy", "Say --pay direct, or leave it out.")
+    if pay is Pay.DIRECT and where is Where.GIVEN:
+        raise Problem(
+            "--pay direct needs providers of the replay's own",
+            "Leave --server out: a running server has merchants of its own, and real ones take real money.",
+        )
+    at_max = AT_MAX_SPEED if pay is Pay.WALLET else GUESTS_AT_MAX_SPEED
+    wanted = terminals or (at_max if speed is None else 1)
     return Plan(
         source=source,
         traces=tuple(traces),
@@ -89,7 +114,24 @@ def make_plan(
         speed=speed,
         terminals=min(wanted, len(traces)),
         where=where,
+        pay=pay,
+        package=bought,
     )
+
+
+def package_of(tariff: Tariff, asked: str | None, name: str) -> str:
+    """The package asked for, or the first with a deposit, or the first. Problem when there is no such one."""
+    known = [package.id for package in tariff.packages]
+    if not known:
+        raise Problem(
+            f"{name} sells no packages, and guests can buy nothing else",
+            f"Choose a tariff with packages, such as {next(iter(HOTEL))}.",
+        )
+    if asked is None:
+        return next((package.id for package in tariff.packages if package.deposit is not None), known[0])
+    if asked not in known:
+        raise Problem(f"{name} has no package {asked!r}", f"Choose one of: {', '.join(known)}.")
+    return asked
 
 
 def kind_of(traces: Sequence[Recording], asked: Kind | None) -> Kind:

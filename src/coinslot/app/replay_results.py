@@ -35,7 +35,7 @@ class Played(Struct, frozen=True, kw_only=True):
     end: str | None = None
     """Why the terminal stopped."""
     cut_by_hold: bool = False
-    """It reached a limit that the hold set, not the tariff's own."""
+    """It reached a limit that the hold or the package set, not the tariff's own."""
     session_id: str | None = None
     terminal_id: str | None = None
     took_ms: int = 0
@@ -83,7 +83,10 @@ class LedgerCheck(Struct, frozen=True, kw_only=True):
     held_minor: int
     """What is still held for these sessions; 0 once all are settled."""
     agrees: bool
-    """The ledger's revenue is what the sessions say was captured, and nothing is held any more."""
+    """The ledger's revenue is what the sessions say was captured, nothing is held any more, and what guests did not
+    use has gone back to them."""
+    refunded_minor: int = 0
+    """What providers say went back to guests."""
 
     @property
     def ok(self) -> bool:
@@ -100,6 +103,8 @@ class Report(Struct, frozen=True, kw_only=True):
     currency: str
     terminals: int
     speed: str
+    pay: str = "wallet"
+    package: str = ""
     events: tuple[Played, ...]
     totals: Totals
     ledger: LedgerCheck

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from coinslot.app.replay_books import check_books
+from coinslot.app.replay_guests import Guests
+from coinslot.app.replay_lines import blank, filled, reviewed
 from coinslot.app.replay_plan import Plan
 from coinslot.app.replay_results import LedgerCheck, Played
 from coinslot.app.seed import BY, make_fleet, make_paying_customers
@@ -28,7 +30,6 @@ from coinslot.ledger.errors import LedgerError
 from coinslot.sandbox.replay.appliance import OUTLET, Kind
 from coinslot.sandbox.replay.player import PATIENCE_S, Player, Stalled
 from coinslot.sandbox.replay.recordings import Recording
-from coinslot.sandbox.replay.traces import Trace
 from coinslot.sessions.model import Session
 from coinslot.settlement.ports import Conflict
 from coinslot.settlement.requests import Refused, StartAnswer, StartRequest
@@ -36,8 +37,6 @@ from coinslot.settlement.rows import SESSION_COLUMNS, session_of
 from coinslot.tariffs import dump_tariff
 from coinslot.terminal.mqtt import Account
 from coinslot.wire.ids import CustomerId, new_id
-from coinslot.wire.messages import Limits
-from coinslot.wire.registers import Register
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,8 @@ class Work(Struct, frozen=True):
 
     number: int
     trace: Recording
-    customer: CustomerId
+    customer: CustomerId | None
+    """None for a guest, who pays on the appliance."""
 
 
 class Replay:
@@ -79,10 +79,12 @@ class Replay:
         folder: Path,
         on_played: OnPlayed,
         *,
+        guests: Guests | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._plan = plan
         self._stack = stack
+        self._guests = guests
         self._broker = broker
         self._folder = folder
         self._on_played = on_played
@@ -99,23 +101,30 @@ class Replay:
             for credentials in self._fleet:
                 group.create_task(self._terminal(credentials, todo))
         for work in todo:
-            left = _blank(work.trace, NOT_PLAYED, "every terminal had given up")
+            left = blank(work.trace, NOT_PLAYED, "every terminal had given up")
             self._tell(work, left)
         found = await self._stack.pool.fetch(_REVIEWS, self._operator.operator_id)
         reviews = {row["session_id"]: f"{row['reason']}: {row['detail']}" for row in found}
-        return [_reviewed(self._played[number], reviews) for number in sorted(self._played)]
+        return [reviewed(self._played[number], reviews) for number in sorted(self._played)]
 
     async def prepare(self) -> None:
-        """Make the replay's own operator, tariff, terminals and customers, with money on their wallets."""
+        """Make the replay's own operator, tariff, terminals and customers, with money on their wallets.
+
+        Guests need no wallet, and come with an operator whose payments are collected.
+        """
         plan = self._plan
         tariff = plan.tariff
         async with self._stack.pool.acquire() as connection:
-            self._operator = await create_operator(
-                connection,
-                name=f"Replay {new_id('run')[4:]}",
-                currency=tariff.currency,
-                timezone="UTC",
-                by=BY,
+            self._operator = (
+                self._guests.operator
+                if self._guests is not None
+                else await create_operator(
+                    connection,
+                    name=f"Replay {new_id('run')[4:]}",
+                    currency=tariff.currency,
+                    timezone="UTC",
+                    by=BY,
+                )
             )
             own = self._operator.operator_id
             price = await add_tariff(connection, own, name=plan.tariff_name, body=dump_tariff(tariff), by=BY)
@@ -126,13 +135,15 @@ class Replay:
                 tariff_id=price.tariff_id,
                 kind=_KINDS[plan.kind],
             )
-            customers = await make_paying_customers(
-                connection,
-                own,
-                names=[f"Recorded use {trace.event_id}" for trace in plan.traces],
-                currency=tariff.currency,
-                amount_minor=plan.balance_minor,
-            )
+            customers: Sequence[CustomerId | None] = [None] * len(plan.traces)
+            if self._guests is None:
+                customers = await make_paying_customers(
+                    connection,
+                    own,
+                    names=[f"Recorded use {trace.event_id}" for trace in plan.traces],
+                    currency=tariff.currency,
+                    amount_minor=plan.balance_minor,
+                )
         pairs = zip(plan.traces, customers, strict=True)
         self._todo.extend(Work(number, *pair) for number, pair in enumerate(pairs))
 
@@ -168,26 +179,38 @@ class Replay:
         problem: str | None = None
         try:
             await player.fresh_link()
-            session, problem = await self._start(player, work)
+            session, problem = await self._begin(player, work)
             if session is not None and problem is None:
                 problem = await self._draw(player, session, work.trace)
         except Stalled as error:
             problem = f"waited in vain for {error.what}"
-        played = _blank(work.trace, NOT_STARTED, problem)
+        played = blank(work.trace, NOT_STARTED, problem)
         if session is not None:
             ended, late = await self._settled(session)
-            played = _filled(played, ended, self._plan, problem or late)
+            played = filled(played, ended, self._plan, problem or late)
         return msgspec.structs.replace(
             played, terminal_id=player.terminal, took_ms=int((time.monotonic() - began_s) * 1000)
         )
 
-    async def _start(self, player: Player, work: Work) -> tuple[Session | None, str | None]:
+    async def _begin(self, player: Player, work: Work) -> tuple[Session | None, str | None]:
+        if work.customer is not None:
+            return await self._start(player, work.customer)
+        assert self._guests is not None  # who has no wallet is a guest
+        session = await self._guests.buys(player, work.number, work.trace)
+        row = await self._stack.pool.fetchrow(_SESSION, self._operator.operator_id, session)
+        return (
+            (None, "the terminal runs for a session that is not stored")
+            if row is None
+            else (session_of(row), None)
+        )
+
+    async def _start(self, player: Player, customer: CustomerId) -> tuple[Session | None, str | None]:
         request = StartRequest(
             operator=self._operator.operator_id,
-            customer=work.customer,
+            customer=customer,
             terminal=player.terminal,
             outlet=OUTLET,
-            key=f"replay:{work.customer}",
+            key=f"replay:{customer}",
         )
         try:
             async with asyncio.timeout(self._patience_s):
@@ -240,54 +263,16 @@ class Replay:
     # ------------------------------------------------------------ the books
 
     async def check(self, captured_minor: int) -> LedgerCheck:
-        """This replay's own books, recomputed, beside what its sessions say was captured."""
+        """This replay's own books, recomputed, beside what its sessions say was captured and, of guests, released."""
         own, currency = self._operator.operator_id, self._plan.tariff.currency
-        return await check_books(self._stack.pool, own, currency, captured_minor)
-
-
-def _blank(trace: Recording, state: str, problem: str | None) -> Played:
-    return Played(
-        event_id=trace.event_id,
-        recorded_ml=trace.ml if isinstance(trace, Trace) else 0,
-        recorded_mwh=0 if isinstance(trace, Trace) else trace.mwh,
-        recorded_s=trace.duration_s,
-        state=state,
-        problem=problem,
-    )
-
-
-def _reviewed(played: Played, reviews: dict[str, str]) -> Played:
-    """A session that somebody has to look at has not gone as it should."""
-    why = reviews.get(played.session_id or "")
-    if why is None or played.problem is not None:
-        return played
-    return msgspec.structs.replace(played, problem=f"settled in review, {why}")
-
-
-def _filled(played: Played, session: Session, plan: Plan, problem: str | None) -> Played:
-    used = (
-        {} if session.registers is None else msgspec.json.decode(session.registers, type=dict[Register, int])
-    )
-    over = session.settled_at is not None
-    return msgspec.structs.replace(
-        played,
-        register_ml=used.get(Register.ML, 0) if over and plan.kind is not Kind.SOCKET else None,
-        register_wh=used.get(Register.WH, 0) if over and plan.kind is Kind.SOCKET else None,
-        register_s=used.get(Register.S, 0) if over else None,
-        charge_minor=session.charge_minor,
-        held_minor=session.hold_minor,
-        captured_minor=session.captured_minor,
-        released_minor=session.released_minor,
-        state=session.state.value,
-        end=session.stop_reason,
-        cut_by_hold=session.stop_reason == "limit" and any(_cut(session, used, plan)),
-        session_id=session.id,
-        problem=problem,
-    )
-
-
-def _cut(session: Session, used: dict[Register, int], plan: Plan) -> Iterator[bool]:
-    limits = msgspec.json.decode(session.limits, type=Limits)
-    yield used.get(Register.ML, 0) >= limits.ml < plan.tariff.max_ml
-    yield used.get(Register.WH, 0) >= limits.wh < plan.tariff.max_wh
-    yield used.get(Register.S, 0) >= limits.s < plan.tariff.max_s
+        pool = self._stack.pool
+        if self._guests is None:
+            return await check_books(pool, own, currency, captured_minor)
+        refunded_minor = await self._guests.refunded(pool)
+        released_minor = sum(played.released_minor or 0 for played in self._played.values())
+        check = await check_books(pool, own, currency, captured_minor)
+        return msgspec.structs.replace(
+            check,
+            refunded_minor=refunded_minor,
+            agrees=check.agrees and refunded_minor == released_minor,
+        )

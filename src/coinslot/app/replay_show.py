@@ -65,7 +65,10 @@ def show(report: Report, console: Console) -> None:
 def _show_totals(report: Report, console: Console) -> None:
     totals = report.totals
     table = Table(
-        title=f"{totals.events} uses by {report.tariff}", show_header=False, title_style="bold", min_width=60
+        title=f"{totals.events} uses by {report.tariff}" + (f", {report.package}" if report.package else ""),
+        show_header=False,
+        title_style="bold",
+        min_width=60,
     )
     table.add_column()
     table.add_column(justify="right")
@@ -78,6 +81,8 @@ def _show_totals(report: Report, console: Console) -> None:
     table.add_row("Held", _money(totals.held_minor, report.currency))
     table.add_row("Charged", _money(totals.charge_minor, report.currency))
     table.add_row("Captured", _money(totals.captured_minor, report.currency))
+    if report.pay == "direct":
+        table.add_row("Refunded to guests", _money(report.ledger.refunded_minor, report.currency))
     table.add_row("Given back", _money(totals.released_minor, report.currency))
     pace = totals.settled / report.play_s if report.play_s > 0 else 0.0
     table.add_row(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coinslot.app.errors import Problem
-from coinslot.app.replay_plan import Plan, find_tariff, make_plan, parse_speed
+from coinslot.app.replay_plan import Pay, Plan, Where, find_tariff, make_plan, parse_speed
 from coinslot.app.replay_results import Played, add_up
 from coinslot.sandbox.replay.appliance import Kind
 from tests.support.recordings import Shower, fen_by_hand
@@ -151,3 +151,29 @@ def test_what_does_not_fit_a_recording_is_said_before_anything_starts(
     source.write_text(rows)
     with pytest.raises(Problem, match=complaint):
         make_plan(source, kind=kind, tariff=tariff, speed=None, terminals=None)
+
+
+def test_guests_buy_the_package_they_are_told_to_or_the_one_that_gives_the_rest_back(tmp_path: Path) -> None:
+    source = tmp_path / "recording.csv"
+    source.write_text("cycle_id,t_s,mean_w\n1,0,9\n")
+
+    def bought(
+        *,
+        pay: Pay = Pay.DIRECT,
+        package: str | None = None,
+        tariff: str | None = None,
+        where: Where = Where.OWN,
+    ) -> str:
+        return make_plan(
+            source, pay=pay, package=package, tariff=tariff, where=where, speed=None, terminals=None
+        ).package
+
+    assert (bought(), bought(package="min-60"), bought(pay=Pay.WALLET)) == ("by-use", "min-60", "")
+    with pytest.raises(Problem, match="no package 'min-61'"):
+        bought(package="min-61")
+    with pytest.raises(Problem, match="hair-dryer-10min sells no packages"):
+        bought(tariff="hair-dryer-10min")
+    with pytest.raises(Problem, match="--package is what guests buy"):
+        bought(pay=Pay.WALLET, package="by-use")
+    with pytest.raises(Problem, match="providers of the replay's own"):
+        bought(where=Where.GIVEN)

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from coinslot.sandbox.replay.clock import StepClock
 from coinslot.sandbox.replay.running import Running
-from coinslot.terminal.events import StopKey
+from coinslot.terminal.events import Cancelled, PackageChosen, StopKey
 from coinslot.terminal.ports import Outlet, Pressed
-from coinslot.terminal.settings import Language, OutletSettings, Settings
+from coinslot.terminal.settings import Language, OutletSettings, Seconds, Settings
+from coinslot.terminal.views import View
 from coinslot.wire.registers import Register, Registers
 
 OUTLET = 0
@@ -43,6 +44,7 @@ class RecordedOutlet:
         self._passed_from = 0
         self.is_open = False
         self.lines = ("", "")
+        self.view: View | None = None
 
     def play(self, running: Running) -> None:
         """Let this run from now on, while the valve is open. ValueError when the meter counts something else."""
@@ -80,6 +82,10 @@ class RecordedOutlet:
         """Keep what would be on the glass."""
         self.lines = lines
 
+    def draw(self, view: View) -> None:
+        """Keep what would be on a touch display."""
+        self.view = view
+
     def _settle(self) -> None:
         running = self._running
         if running is None:
@@ -97,7 +103,7 @@ class RecordedAppliance:
 
     def __init__(self, clock: StepClock, register: Register = Register.ML) -> None:
         self.outlet = RecordedOutlet(clock, register)
-        self._outlets = {OUTLET: Outlet(self.outlet, self.outlet, self.outlet)}
+        self._outlets = {OUTLET: Outlet(self.outlet, self.outlet, self.outlet, touch=self.outlet)}
         self._pressed: Callable[[Pressed], None] | None = None
 
     @property
@@ -111,12 +117,25 @@ class RecordedAppliance:
 
     def press_stop(self) -> None:
         """The customer is done."""
+        self._press(StopKey(OUTLET))
+
+    def choose(self, package: str, provider: str) -> None:
+        """A guest wants to pay for this, here."""
+        self._press(PackageChosen(outlet=OUTLET, provider=provider, package=package))
+
+    def back(self) -> None:
+        """Back to what is sold."""
+        self._press(Cancelled(OUTLET))
+
+    def _press(self, pressed: Pressed) -> None:
         if self._pressed is not None:
-            self._pressed(StopKey(OUTLET))
+            self._pressed(pressed)
 
 
 def settings_for(kind: Kind, terminal: str) -> Settings:
     """A terminal's settings for this kind of appliance."""
     name = "Cold" if kind is Kind.FAUCET else ""
-    outlet = OutletSettings(outlet=OUTLET, name=name, meters=(kind.register,))
+    # Of a socket time itself may be sold: a second without a whole watt-hour is one, too.
+    seconds = Seconds.OPENING if kind is Kind.SOCKET else Seconds.USE
+    outlet = OutletSettings(outlet=OUTLET, name=name, meters=(kind.register,), seconds=seconds)
     return Settings(terminal=terminal, outlets=(outlet,), language=Language.EN, firmware="coinslot-replay")

@@ -19,6 +19,7 @@ from coinslot.sandbox.replay.appliance import OUTLET, Kind, RecordedAppliance, s
 from coinslot.sandbox.replay.clock import StepClock
 from coinslot.sandbox.replay.recordings import Recording
 from coinslot.sandbox.replay.running import SECOND_MS, Running, run
+from coinslot.terminal import views
 from coinslot.terminal.agent import Agent
 from coinslot.terminal.journal import FileJournal
 from coinslot.terminal.limits import limit_of
@@ -26,6 +27,7 @@ from coinslot.terminal.linking import CONNECT_MS, Phase
 from coinslot.terminal.mqtt import Account, MqttConnection
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.runs import Run
+from coinslot.wire.ids import SessionId
 
 PATIENCE_S = 20.0
 """For one step of the link. On this machine's loopback it takes milliseconds."""
@@ -122,6 +124,32 @@ class Player:
             lambda: command in self._agent.core.kept.answered, "the terminal's answer to the start"
         )
         return self.is_open
+
+    async def chooses(self, package: str, provider: str) -> str:
+        """Press these on the display; the code to pay. Stalled when there is no menu or no code."""
+        await self._until(lambda: self._display() is views.Phase.CHOOSE, "a menu on the display")
+        self.appliance.choose(package, provider)
+        asking = (views.Phase.CHOOSE, views.Phase.WAITING, views.Phase.FINISHED)
+        await self._until(lambda: self._display() not in asking, "the code to pay")
+        view = self.appliance.outlet.view
+        if view is None or view.qr is None:
+            raise Stalled(f"a code; the display says {'nothing' if view is None else view.phase.value}")
+        return view.qr
+
+    def _display(self) -> views.Phase | None:
+        """What the display is about. Whoever comes next puts the bill of the one before away."""
+        view = self.appliance.outlet.view
+        phase = None if view is None else view.phase
+        if phase is views.Phase.FINISHED:
+            self.appliance.back()
+        return phase
+
+    async def started(self) -> SessionId:
+        """Wait until it runs on its own, as when it was paid for here; which session. Stalled when it does not."""
+        await self._until(lambda: self._run() is not None, "the start of what was paid for")
+        run = self._run()
+        assert run is not None  # it cannot end while the clock stands
+        return SessionId(run.about.session)
 
     async def play(self, recording: Recording) -> None:
         """Let the recording pass the open valve, then press the stop key, unless it is shut before.

@@ -13,7 +13,8 @@ from coinslot.ledger import store as ledger
 from coinslot.ledger.events import payout_sent, refund
 from coinslot.sessions.model import Session
 from coinslot.settlement.shares import charged_of
-from coinslot.settlement.statements import Statement, make_statement
+from coinslot.settlement.statements import Part as LinesPart
+from coinslot.settlement.statements import Statement, TooLong, make_statement
 from coinslot.sharing import Part, Party, thaw
 from tests.postgres.sharing.conftest import Partnership
 
@@ -143,3 +144,27 @@ async def test_a_session_whose_row_is_gone_leaves_its_line(partners: Partnership
     assert [line.amount_minor for line in after.lines] == [line.amount_minor for line in before.lines]
     assert after.lines[1].appliance is None
     assert after.lines[2].agreement == "unreadable"
+
+
+async def test_the_parts_of_a_statement_put_together_are_the_statement(partners: Partnership) -> None:
+    await trade(partners)
+    whole = await statement(partners, partners.hotel)
+    period = {"first": whole.first, "last": whole.last, "timezone": ZONE}
+    account = (partners.desk.operator, partners.hotel.party_id, "CNY")
+    async with partners.desk.pool.acquire() as connection:
+        for at_most in (1, 2, 3, 100):
+            lines, carried_minor = [], whole.opening_minor
+            while len(lines) < whole.count:
+                part = await make_statement(
+                    connection, *account, **period, part=LinesPart(len(lines), at_most)
+                )
+                assert (part.carried_minor, part.skipped) == (carried_minor, len(lines))
+                assert (part.sums, part.closing_minor) == (whole.sums, whole.closing_minor)
+                lines += part.lines
+                carried_minor = part.lines[-1].balance_minor
+            assert tuple(lines) == whole.lines
+        beyond = await make_statement(connection, *account, **period, part=LinesPart(1_000_000, 10))
+        assert (beyond.lines, beyond.skipped, beyond.carried_minor) == ((), whole.count, whole.closing_minor)
+        assert sum(one.amount_minor for one in whole.sums) == whole.moved_minor
+        with pytest.raises(TooLong):
+            await make_statement(connection, *account, **period, whole_up_to=whole.count - 1)

@@ -6,7 +6,16 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from coinslot.web.console import entries, payments, refunds, reviews, sessions, statements
+from coinslot.web.console import (
+    entries,
+    payments,
+    refund_form,
+    refunds,
+    reviews,
+    sessions,
+    statements,
+    suspense,
+)
 from coinslot.web.console.desks import DESKS
 from coinslot.web.console.home import home
 from coinslot.web.console.login import log_in, log_in_page, log_out, log_out_again
@@ -23,10 +32,10 @@ CONSOLE: Final[list[HTTPRouteHandler]] = [
     payments.search_again,
     payments.search,
     payments.payment_page,
-    refunds.payment_refund,
-    refunds.refund_payment,
-    refunds.session_refund,
-    refunds.refund_session,
+    refund_form.payment_refund,
+    refund_form.refund_payment,
+    refund_form.session_refund,
+    refund_form.refund_session,
     refunds.refunds_page,
     refunds.request_page,
     refunds.approve_request,
@@ -35,6 +44,10 @@ CONSOLE: Final[list[HTTPRouteHandler]] = [
     refunds.give_up,
     reviews.reviews_page,
     reviews.close,
+    suspense.suspense_page,
+    suspense.explain,
+    suspense.chargeback_page,
+    suspense.bear,
     sessions.session_page,
     entries.entry_page,
     statements.statements_page,

@@ -31,6 +31,8 @@ UNREFUNDABLE: Final = {
 _FIELDS: Final = {
     "words": marked("Say why, in at most 500 characters, for whoever looks at it later."),
     "reason": marked("Choose a reason from the list."),
+    "way": marked("Choose one from the list."),
+    "beneficiary": marked("Name the customer whose wallet it is, and name nobody where no wallet is chosen."),
     "amount_minor": marked("The amount must be above zero."),
 }
 

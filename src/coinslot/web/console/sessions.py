@@ -39,7 +39,7 @@ STATE: Final = {
     State.UNKNOWN: Said(marked("Nobody knows yet whether it started"), "warn"),
     State.RUNNING: Said(marked("In use now")),
     State.STOPPING: Said(marked("Being stopped")),
-    State.SETTLED: Said(marked("Is settled")),
+    State.SETTLED: Said(marked("Session settled")),
     State.RELEASED: Said(marked("Not used, nothing charged"), "soft"),
     State.LATE: Said(marked("Reported late"), "warn"),
 }

@@ -20,6 +20,7 @@ from litestar.response import Response
 
 from coinslot.people.rules import Role
 from coinslot.people.staff_logins import LIFE, StaffHere, find_staff_here
+from coinslot.settlement.payments.door import PaymentDoor
 from coinslot.web.console.may import MAY, roles_of
 from coinslot.web.pages import figures, forms
 from coinslot.web.pages.languages import marked
@@ -84,6 +85,11 @@ class Staffed:
     def pool(self) -> Pool:
         """The database."""
         return self.page.services.pool
+
+    @property
+    def door(self) -> PaymentDoor:
+        """Where money is given back; without a cashier in this process another one looks every second."""
+        return self.page.services.payments or PaymentDoor(pool=self.pool)
 
     def may(self, method: str, template: str) -> bool:
         """Whether this role may ask for this route."""

@@ -76,11 +76,11 @@ async def test_a_deposit_that_is_used_up_ends_a_cycle_in_its_very_watt_hour(
     assert (await replay.check(120)).ok
 
 
-@pytest.mark.parametrize("package", ["by-use", "min-30"])
+@pytest.mark.parametrize("package", ["by-use", pytest.param("min-30", marks=pytest.mark.long)])
 async def test_guests_pay_on_the_appliance_and_have_back_what_they_did_not_use(
     package: str, database_url: str, broker: BrokerAccess, tmp_path: Path
 ) -> None:
-    plan = make_plan(recorded_cycles(), pay=Pay.DIRECT, package=package, speed=None, terminals=2)
+    plan = make_plan(recorded_cycles(), pay=Pay.DIRECT, package=package, speed=None, terminals=1)
     plan = replace(plan, traces=tuple(one for one in plan.traces if one.event_id in SHORT))
     cycles = cycles_in(recorded_cycles())
     roles = {Role.LINK, Role.SWEEP, Role.WEB}

@@ -19,6 +19,7 @@ from coinslot.engines.broker import BrokerAccess
 _FIRST = (
     "there, open Dispenser 1 as a phone, register with any number, and read the code from the messages beside it",
     "put money on that number at the counter, start, watch water and money, press stop, read the bill",
+    "in the hotel, choose on the dryer's own display, open its code as the payer's phone, pay: no account at all",
     "then break something: pull the cable, cut the power, wet the floor, and see what the bill says",
 )
 

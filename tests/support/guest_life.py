@@ -44,8 +44,9 @@ class GuestLife:
         await inn.starts.once()
         [session] = await inn.sessions()
         if session.state is State.AUTHORIZED:
+            began = inn.started(terminal, session)
             cut = inn.stopped(terminal, session, reason=StopReason.FAULT, s=900, wh=200)
-            await terminal.records(inn.started(terminal, session), cut)
+            await terminal.records(began, cut)
         await inn.works()
 
 

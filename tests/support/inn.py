@@ -59,6 +59,8 @@ class Inn:
         self.sent: list[tuple[TerminalId, Down]] = []
         self.tariff = TariffId("")
         self.first_start = asyncio.Event()
+        self._stands: dict[TerminalId, dict[Register, int]] = {}
+        """Where each meter was left, when its terminal has one outlet."""
         self._requests = 0
         self.orders = self.server_orders()
         self.starts = self.server_starts()
@@ -204,7 +206,7 @@ class Inn:
             session=session.id,
             command=session.command,
             outlet=session.outlet,
-            registers={Register.WH: 0, Register.S: 0},
+            registers=self._reads(terminal, 0, 0),
         )
 
     def checkpoint(self, terminal: PlayedTerminal, session: Session, *, s: int, wh: int) -> Checkpoint:
@@ -214,22 +216,29 @@ class Inn:
             ticks_ms=s * 1000,
             session=session.id,
             outlet=session.outlet,
-            registers={Register.WH: wh, Register.S: s},
+            registers=self._reads(terminal, s, wh),
         )
 
     def stopped(
         self, terminal: PlayedTerminal, session: Session, *, reason: StopReason, s: int, wh: int
     ) -> Stopped:
         """It has shut."""
-        return Stopped(
+        said = Stopped(
             boot=terminal.boot,
             ticks_ms=s * 1000,
             session=session.id,
             outlet=session.outlet,
             reason=reason,
-            start={Register.WH: 0, Register.S: 0},
-            registers={Register.WH: wh, Register.S: s},
+            start=self._reads(terminal, 0, 0),
+            registers=self._reads(terminal, s, wh),
         )
+        self._stands[terminal.id] = said.registers
+        return said
+
+    def _reads(self, terminal: PlayedTerminal, s: int, wh: int) -> dict[Register, int]:
+        """Where its meter stands, so much after the last use."""
+        at = self._stands.get(terminal.id, {})
+        return {Register.WH: at.get(Register.WH, 0) + wh, Register.S: at.get(Register.S, 0) + s}
 
     def declined(self, terminal: PlayedTerminal, session: Session) -> Declined:
         """It will not."""

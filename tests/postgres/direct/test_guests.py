@@ -295,3 +295,38 @@ async def test_a_payment_confirmed_elsewhere_is_heard_of_at_once(inn: Inn) -> No
     running.cancel()
     await asyncio.wait([running])
     assert len(await inn.sessions()) == 1
+
+
+async def test_what_cannot_be_given_back_is_in_nobodys_way(inn: Inn) -> None:
+    """Somebody has asked all of it back by hand: the refund is refused, a person looks, others are served."""
+    broken, sound = await inn.appliance(), await inn.appliance()
+    attempt = await inn.shown(broken)
+    await inn.desk.begun(await inn.desk.customer(), broken)
+    await inn.pays(attempt)
+    key = f"intent:{attempt.intent_id}:not_started"
+    await inn.spoil(
+        "INSERT INTO refund (operator_id, number, request_key, attempt_number, merchant_id, why, currency,"
+        " amount_minor, next_at) VALUES ($1, $2, $3, $4, $5, 'session', 'CNY', 1, now())",
+        inn.desk.operator, "0" * 32, key, attempt.number, attempt.merchant_id,
+    )  # fmt: skip
+    other = await inn.paid(sound)
+    await inn.starts.once()
+    await inn.starts.once()
+    assert await inn.session_of(other) is not None
+    assert await inn.desk.reviews() == ["start_stuck"]
+
+
+async def test_a_rest_that_cannot_be_asked_back_is_in_nobodys_way(inn: Inn) -> None:
+    broken, sound = await inn.appliance(), await inn.appliance()
+    session = await inn.running(broken)
+    attempt = await inn.payment_of(session)
+    await inn.spoil(
+        "INSERT INTO refund (operator_id, number, request_key, attempt_number, merchant_id, why, currency,"
+        " amount_minor, next_at) VALUES ($1, $2, 'k', $3, $4, 'session', 'CNY', 499, now())",
+        inn.desk.operator, "0" * 32, attempt.number, attempt.merchant_id,
+    )  # fmt: skip
+    await inn.ends(broken, session, reason=StopReason.FAULT, s=900)
+    await inn.ends(sound, await inn.running(sound), reason=StopReason.FAULT, s=900)
+    await inn.server_starts().once()
+    assert await inn.refunds() == [("session", 4_99), ("unused", 2_50)]
+    assert await inn.desk.reviews() == ["rest_stuck"]

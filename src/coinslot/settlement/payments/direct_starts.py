@@ -25,8 +25,8 @@ from coinslot.settlement.payments.beginning import Begun, Told, begin_paid
 from coinslot.settlement.payments.crediting import PAID_CHANNEL
 from coinslot.settlement.payments.direct_rows import DirectOrder, order_of_intent
 from coinslot.settlement.payments.door import nobody
-from coinslot.settlement.payments.rests import DueRest, Rest, due_rests, return_rest
-from coinslot.settlement.payments.starts import due_starts, give_up_start
+from coinslot.settlement.payments.rests import DueRest, Rest, due_rests, return_rest, set_rest_aside
+from coinslot.settlement.payments.starts import due_starts, give_up_start, set_start_aside
 from coinslot.settlement.payments.unit import Connection, Pool
 from coinslot.settlement.ports import UNDECIDABLE, Conflict
 from coinslot.wire.ids import SessionId, TerminalId
@@ -70,7 +70,7 @@ class DirectStarts:
         self._paid = asyncio.Event()
         self._ended = asyncio.Event()
         self._stuck: dict[SessionId, None] = {}
-        """Sessions whose rest could not be asked back: left alone until this process starts anew."""
+        """Sessions whose rest could not be asked back: a person looks, and the next process tries again."""
 
     def nudge(self) -> None:
         """Look now: something was paid, or a session has ended."""
@@ -124,6 +124,8 @@ class DirectStarts:
         except Conflict as error:
             log.info("a paid start met another: %s", error)
             self._paid.set()
+        except UNDECIDABLE as error:
+            await set_start_aside(self._pool, intent, f"{type(error).__name__}: {error}")
 
     async def _give_up(self, intent: Intent) -> None:
         order = await order_of_intent(self._pool, intent.operator_id, intent.intent_id)
@@ -138,8 +140,8 @@ class DirectStarts:
         try:
             rest = await return_rest(self._pool, due)
         except UNDECIDABLE as error:
-            log.error("session %s: what it has left could not be asked back: %s", due.session_id, error)
             self._stuck[due.session_id] = None
+            await set_rest_aside(self._pool, due, f"{type(error).__name__}: {error}")
             return
         if rest is None:
             return

@@ -14,6 +14,7 @@ from coinslot.rows import many
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund
+from coinslot.settlement.payments.reviews import PaymentReview, open_review
 from coinslot.settlement.payments.rows import find_attempt, lock_intent
 from coinslot.settlement.payments.unit import Connection, Pool, transaction
 from coinslot.settlement.points import Purpose
@@ -32,6 +33,11 @@ _SESSION: Final = f"""
     WHERE s.operator_id = $1 AND s.session_id = $2 AND s.settled_at IS NOT NULL AND s.rest_at IS NULL
 """
 _NOTE: Final = "UPDATE session SET rest_at = now() WHERE operator_id = $1 AND session_id = $2"
+
+_IN_REVIEW: Final = """
+    SELECT EXISTS (SELECT FROM review WHERE operator_id = $1 AND reason = $2 AND closed_at IS NULL
+        AND detail ^@ ('session ' || $3::text))
+"""
 
 
 class DueRest(Struct, frozen=True, kw_only=True):
@@ -68,6 +74,18 @@ async def return_rest(pool: Pool, due: DueRest) -> Rest | None:
         refund = await _ask_back(connection, session, locked.intent.paid_by)
         await connection.execute(_NOTE, due.operator_id, due.session_id)
     return Rest(session=session, refund=refund)
+
+
+async def set_rest_aside(pool: Pool, due: DueRest, why: str) -> None:
+    """It cannot be asked back: a person looks, once, whatever process meets it again."""
+    async with transaction(pool, Purpose.REST) as connection:
+        await lock_intent(connection, due.operator_id, due.intent_id)
+        if await connection.fetchval(
+            _IN_REVIEW, due.operator_id, PaymentReview.REST_STUCK.value, due.session_id
+        ):
+            return
+        detail = f"session {due.session_id} of payment {due.intent_id}: {why}"
+        await open_review(connection, due.operator_id, PaymentReview.REST_STUCK, detail)
 
 
 async def _ask_back(connection: Connection, session: Session, paid_by: str | None) -> Refund | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,6 +21,7 @@ from coinslot.payments.states import IntentState
 from coinslot.rows import many, one
 from coinslot.settlement.payments.direct_rows import Outcome, end_order
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund
+from coinslot.settlement.payments.reviews import PaymentReview, open_review
 from coinslot.settlement.payments.rows import (
     INTENT_COLUMNS,
     REFUND_COLUMNS,
@@ -32,6 +34,7 @@ from coinslot.settlement.payments.unit import Connection, Pool, transaction
 from coinslot.settlement.points import Purpose
 from coinslot.wire.ids import OperatorId, SessionId
 
+_SET_ASIDE: Final = timedelta(days=1)
 _DUE = f"""
     SELECT {INTENT_COLUMNS} FROM payment_intent i WHERE i.follow_at <= now() ORDER BY i.follow_at LIMIT $1
 """
@@ -95,6 +98,17 @@ async def _lock(connection: Connection, operator: OperatorId, intent_id: str) ->
     ):
         raise MissingError("paid direct payment", intent_id)
     return locked
+
+
+async def set_start_aside(pool: Pool, intent: Intent, why: str) -> None:
+    """Neither a session nor a refund can be had now: a person looks, and it is due again tomorrow."""
+    async with transaction(pool, Purpose.GIVE_UP) as connection:
+        locked = await lock_intent(connection, intent.operator_id, intent.intent_id)
+        if locked is None or locked.intent.follow_at is None:
+            return
+        await put_off_start(connection, locked, _SET_ASIDE)
+        detail = f"payment {intent.intent_id} of {intent.amount_minor} {intent.currency} minor units: {why}"
+        await open_review(connection, intent.operator_id, PaymentReview.START_STUCK, detail)
 
 
 async def put_off_start(connection: Connection, locked: Locked, pause: timedelta) -> None:

@@ -1,7 +1,7 @@
 """Tariffs: what use costs, promised before it starts and worked out exactly after it ends.
 
-Owns: the tariff file, the quote frozen at authorization, the charge and how it came about, and the
-limits that keep the charge within a hold.
+Owns: the tariff file with the packages it sells, the quote frozen at authorization, the charge and how it
+came about, and the limits that keep the charge within a hold.
 Does not decide: who may start, whose money it is, which usage is believed, or where counters live.
 Invariants: no I/O, no clock, never a float; a charge is rounded once, half up, at its end; a charge
 never falls when usage grows; at all limits together the charge is within the hold; no metered use,

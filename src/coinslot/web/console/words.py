@@ -77,6 +77,8 @@ REVIEW: Final = {
     PaymentReview.REFUND_CLOSED: marked("A refund will not be done, the payer is still owed the money"),
     PaymentReview.REFUND_STUCK: marked("A refund was asked for many times without an end"),
     PaymentReview.REFUND_AFTER_ALL: marked("A refund was done after it had been given up"),
+    PaymentReview.START_STUCK: marked("What was paid for neither starts nor can be given back"),
+    PaymentReview.REST_STUCK: marked("What a use has left could not be asked back"),
     PaymentReview.WITHDRAWAL_BACK: marked("A withdrawal failed and is in the wallet again"),
     PaymentReview.WITHDRAWAL_BY_HAND: marked("Part of a withdrawal has to be paid by hand"),
 }

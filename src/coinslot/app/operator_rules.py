@@ -42,7 +42,7 @@ def rules_show(operator: str | None, as_json: bool) -> None:
 
 @rules.command(
     "set",
-    epilog="Examples: coinslot operator rules set --real-name before-first-use;"
+    epilog="Example: coinslot operator rules set --real-name before-first-use;"
     " coinslot operator rules set --topup 20 --topup 50+5 --topup 100+15 --topup-most 500",
 )
 @click.option(

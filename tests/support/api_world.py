@@ -10,6 +10,9 @@ from coinslot.fleet.api_keys import create_api_key
 from coinslot.fleet.store import create_operator
 from coinslot.people.customers import add_customer
 from coinslot.sessions.model import Session
+from coinslot.settlement.changes import Purse
+from coinslot.settlement.payments.topups import TopupWish, open_topup
+from coinslot.settlement.payments.withdrawals import WithdrawalRequest, withdraw
 from coinslot.settlement.requests import StartRequest
 from coinslot.settlement.starter import Starter
 from coinslot.wire.ids import CustomerId, OperatorId, TerminalId
@@ -35,6 +38,10 @@ class World:
     """A session at the first terminal."""
     ended: str
     """One that was released, at the second."""
+    payment: str
+    """A top-up that nobody has paid, of the third customer."""
+    withdrawal: str
+    """Of the same customer: 1.00, at the counter."""
 
     @property
     def auth(self) -> dict[str, str]:
@@ -69,6 +76,10 @@ async def make_world(pool: Pool, starter: Starter, name: str, phone: str) -> Wor
         "UPDATE session SET state = 'released', settled_at = now(), wake_at = NULL WHERE session_id = $1",
         sessions[1],
     )
+    purse = Purse(own, paying[2], "CNY")
+    payment = await open_topup(pool, TopupWish(purse=purse, key=f"world {name}", amount_minor=500))
+    taken = WithdrawalRequest(purse=purse, key=f"world {name}", amount_minor=100, by="test")
+    withdrawal = await withdraw(pool, taken)
     return World(
         operator=own,
         key=key,
@@ -79,6 +90,8 @@ async def make_world(pool: Pool, starter: Starter, name: str, phone: str) -> Wor
         codes=[one.appliance_code for one in fleet],
         running=sessions[0],
         ended=sessions[1],
+        payment=payment.intent_id,
+        withdrawal=withdrawal.withdrawal_id,
     )
 
 

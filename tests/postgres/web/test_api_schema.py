@@ -104,6 +104,8 @@ def known(world: World) -> dict[str, list[str]]:
         "appliance": list(world.codes),
         "code": list(world.codes),
         "session_id": [world.running, world.ended],
+        "payment_id": [world.payment],
+        "withdrawal_id": [world.withdrawal],
         "phone": [world.phone, "139 0013 9000"],
         "address": ["203.0.113.7", "2001:db8::7"],
         "name": ["张三"],

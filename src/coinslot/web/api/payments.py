@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TypeAlias, assert_never
 
-import msgspec
 from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, SkipValidation
@@ -15,17 +13,16 @@ from litestar.types import Guard
 from coinslot.audit import Connection
 from coinslot.fleet.store import find_operator
 from coinslot.fleet.topup_rules import AmountRefused, find_topup_rules
-from coinslot.payments.model import Attempt, Intent, Merchant
-from coinslot.payments.port import Channel, Created
-from coinslot.payments.standing import Stand, Standing, stand
+from coinslot.payments.model import Intent, Merchant
+from coinslot.payments.port import Channel
+from coinslot.payments.standing import Standing
 from coinslot.settlement.changes import Purse
 from coinslot.settlement.payments.door import PaymentDoor
 from coinslot.settlement.payments.errors import KeyReused, NotPayable, Unpayable
 from coinslot.settlement.payments.merchants import list_merchants
 from coinslot.settlement.payments.offering import Offer, ask_now, offer
-from coinslot.settlement.payments.rows import attempts_of, find_intent, find_merchant
+from coinslot.settlement.payments.rows import find_intent, find_merchant
 from coinslot.settlement.payments.topups import TooManyOpen, TopupWish, open_topup
-from coinslot.settlement.payments.unit import Pool
 from coinslot.web.api.customers import own_customer
 from coinslot.web.api.documents import BODY, problem_answers
 from coinslot.web.api.once import Key, once
@@ -34,11 +31,11 @@ from coinslot.web.api.payment_bodies import (
     PayableMerchant,
     PayBody,
     PaymentView,
-    PayView,
     TopUpChoice,
     TopUpChoices,
     WayBody,
 )
+from coinslot.web.api.payment_views import stand_of, view_of
 from coinslot.web.api.refusals import (
     key_conflict,
     no_merchant,
@@ -152,7 +149,7 @@ async def begin_payment(
 )
 async def show_payment(request: ApiRequest, payment_id: FromPath[str], services: _Services) -> PaymentView:
     """Look at a payment."""
-    return await _view(services.pool, await _intent(services, request.user, payment_id))
+    return await view_of(services.pool, await _intent(services, request.user, payment_id))
 
 
 @post(
@@ -197,12 +194,12 @@ async def pay_otherwise(
 async def ask_payment(request: ApiRequest, payment_id: FromPath[str], services: _Services) -> PaymentView:
     """Ask the provider now."""
     intent = await _intent(services, request.user, payment_id)
-    door, (found, now) = services.payments, await _stand(services.pool, intent)
+    door, (found, now) = services.payments, await stand_of(services.pool, intent)
     if door is not None and found.attempt is not None and found.standing is not Standing.PAID:
         await ask_now(door, found.attempt, now)
         door.nudge()
         intent = await _intent(services, request.user, payment_id)
-    return await _view(services.pool, intent)
+    return await view_of(services.pool, intent)
 
 
 def _check(data: WayBody) -> None:
@@ -256,7 +253,7 @@ async def _offered(
     except KeyReused:
         raise key_conflict() from None
     door.nudge()
-    return await _view(door.pool, await _now(door, intent))
+    return await view_of(door.pool, await _now(door, intent))
 
 
 async def _now(door: PaymentDoor, intent: Intent) -> Intent:
@@ -270,41 +267,6 @@ async def _intent(services: Services, operator: OperatorId, payment_id: str) -> 
     if found is None:
         raise not_found()
     return found
-
-
-async def _stand(pool: Pool, intent: Intent) -> tuple[Stand, datetime]:
-    attempts = await attempts_of(pool, intent)
-    now: datetime = await pool.fetchval("SELECT clock_timestamp()")
-    return stand(intent, attempts, now), now
-
-
-async def _view(pool: Pool, intent: Intent) -> PaymentView:
-    found, _ = await _stand(pool, intent)
-    attempt = found.attempt
-    return PaymentView(
-        id=intent.intent_id,
-        state=found.standing,
-        customer=intent.customer_id,
-        currency=intent.currency,
-        amount_minor=intent.amount_minor,
-        bonus_minor=intent.bonus_minor,
-        merchant=None if attempt is None else attempt.merchant_id,
-        provider=None if attempt is None else attempt.provider,
-        channel=None if attempt is None else attempt.channel.value,
-        pay=_pay(attempt) if found.standing is Standing.WAITING else None,
-        error="" if attempt is None else attempt.error,
-        returned_minor=sum(one.refunding_minor for one in found.given_back),
-        opened_at=intent.opened_at,
-        expires_at=intent.expires_at,
-        paid_at=intent.paid_at,
-    )
-
-
-def _pay(attempt: Attempt | None) -> PayView | None:
-    if attempt is None or attempt.created is None:
-        return None
-    created = msgspec.json.decode(attempt.created, type=Created)
-    return PayView(qr=created.qr, url=created.url, in_app=dict(created.in_app))
 
 
 def payment_routes(guards: Sequence[Guard]) -> Router:

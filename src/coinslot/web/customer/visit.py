@@ -172,6 +172,7 @@ def show(
         status=status,
         styles=STYLES,
         scripts=scripts,
+        frames="",
         visit=visit,
         here=visit.here,
         help_phone=visit.here.help_phone,

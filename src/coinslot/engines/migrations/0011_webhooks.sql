@@ -157,7 +157,7 @@ CREATE UNIQUE INDEX front_desk_browser ON front_desk (browser_hash) WHERE browse
 CREATE UNIQUE INDEX front_desk_name ON front_desk (operator_id, site_id, lower(name)) WHERE revoked_at IS NULL;
 
 -- Whoever looks at a site asks for an appliance's latest uses. Not by operator first, see 0003_sessions.sql.
-CREATE INDEX session_of_appliance ON session (appliance_id, session_id);
+CREATE INDEX session_of_appliance ON session (appliance_id, created_at);
 CREATE INDEX direct_order_of_appliance ON direct_order (appliance_id, made_at);
 
 GRANT SELECT, INSERT, UPDATE ON webhook_endpoint, webhook_event, webhook_delivery, webhook_attempt, front_desk TO coinslot_app;

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 60
 """Uses of one appliance that are read: more than a day has."""
+_OVER_MIDNIGHT: Final = timedelta(hours=6)
+"""A use that began so long before the day and still runs is shown in it."""
 _SHUTTING_FAULTS: Final = [code.value for code in FaultCode if code is not FaultCode.SENSOR]
 
 # Joins are pinned, see settlement/store.py. A code that nobody has paid is shown while it can be; of a paid one
@@ -51,8 +53,9 @@ _SESSIONS: Final = """
            s.hold_principal_minor + s.hold_bonus_minor AS hold_minor, s.captured_minor
     FROM (SELECT * FROM appliance x WHERE x.operator_id = $1 AND x.site_id = $2 OFFSET 0) a
     CROSS JOIN LATERAL (SELECT * FROM session x
-        WHERE x.appliance_id = a.appliance_id AND x.operator_id = a.operator_id AND (x.created_at >= $3 OR x.live)
-        ORDER BY x.session_id DESC LIMIT $4) s
+        WHERE x.appliance_id = a.appliance_id AND x.operator_id = a.operator_id AND x.created_at >= $5
+          AND (x.created_at >= $3 OR x.live)
+        ORDER BY x.created_at DESC LIMIT $4) s
 """
 _APPLIANCES: Final = """
     SELECT a.appliance_id, a.name, a.room, a.closed, count(o.*)::int AS outlets,
@@ -156,6 +159,6 @@ async def read_today(reader: Reader, desk: DeskHere) -> Today:
     # Codes first: a session that begins in between is seen with its code, never without. A code paid after midnight
     # may have been shown before it.
     orders = many(await reader.fetch(_ORDERS, *at, begins - timedelta(minutes=15), MOST, begins), OrderRow)
-    sessions = many(await reader.fetch(_SESSIONS, *at, begins, MOST), SessionRow)
+    sessions = many(await reader.fetch(_SESSIONS, *at, begins, MOST, begins - _OVER_MIDNIGHT), SessionRow)
     appliances = many(await reader.fetch(_APPLIANCES, *at, _SHUTTING_FAULTS), ApplianceRow)
     return Today(now=now, orders=tuple(orders), sessions=tuple(sessions), appliances=tuple(appliances))

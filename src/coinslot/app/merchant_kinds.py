@@ -35,6 +35,8 @@ class Form(Enum):
     """A list of such."""
     NAMED_KEYS = auto()
     """A table: the key's id, and the key."""
+    NAMED_TEXTS = auto()
+    """A table: what it is, and what it says."""
 
 
 class Finding(NamedTuple):
@@ -104,6 +106,8 @@ KINDS: Final[Mapping[str, Kind]] = {
             "certificate": Form.PUBLIC_KEY,
             "earlier_apiv3_keys": Form.SECRETS,
             "app_secret": Form.SECRET,
+            "transfer_scene": Form.TEXT,
+            "transfer_reports": Form.NAMED_TEXTS,
             "gateway": Form.TEXT,
             "api_host": Form.TEXT,
             "open_host": Form.TEXT,

@@ -18,7 +18,7 @@ _MOST_BYTES: Final = 64 * 1024
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=\s]{300,}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYS: Final = frozenset({Form.PRIVATE_KEY, Form.PUBLIC_KEY, Form.PUBLIC_KEYS, Form.NAMED_KEYS})
-_PUBLIC: Final = frozenset({Form.TEXT, Form.PUBLIC_KEY, Form.PUBLIC_KEYS, Form.NAMED_KEYS})
+_PUBLIC: Final = frozenset({Form.TEXT, Form.PUBLIC_KEY, Form.PUBLIC_KEYS, Form.NAMED_KEYS, Form.NAMED_TEXTS})
 _FOR_OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
 
 
@@ -51,6 +51,10 @@ class Values:
                     raise Unusable(
                         setting, "is not a table", f'Write it as {{ PUB_KEY_ID_… = "{FILE}pub_key.pem" }}.'
                     )
+                return [(name, self._one(setting, form, each)) for name, each in value.items()]
+            case Form.NAMED_TEXTS:
+                if not isinstance(value, dict):
+                    raise Unusable(setting, "is not a table", 'Write it as { name = "text" }.')
                 return [(name, self._one(setting, form, each)) for name, each in value.items()]
             case _:
                 return self._one(setting, form, value)

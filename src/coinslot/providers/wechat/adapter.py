@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import copy
 import functools
 import secrets
-import ssl
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from typing import Final, TypeVar, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-import httpx
-from wechatpayv3 import WeChatPay
-
-from coinslot.payments.not_offered import NoPayouts, NoShares
 from coinslot.payments.port import (
     BillLine,
     Channel,
@@ -43,23 +35,22 @@ from coinslot.providers.wechat.answers import (
     NativeAnswer,
     RefundAnswer,
     Transaction,
-    Unreadable,
     payment_seen,
     read,
     refund_seen,
 )
 from coinslot.providers.wechat.bill_download import BillDownload
 from coinslot.providers.wechat.calls import checked, h5_url, order_parameters, refund_parameters
-from coinslot.providers.wechat.guard import Deadlines, Refusal, Seals, Wire
+from coinslot.providers.wechat.guard import Deadlines, Refusal
+from coinslot.providers.wechat.line import readable
 from coinslot.providers.wechat.refusals import Refused, refused
 from coinslot.providers.wechat.settings import WechatKeys
+from coinslot.providers.wechat.sharing import Sharing
+from coinslot.providers.wechat.transfers import Transfers
 
-_THREADS: Final = 16
-_T = TypeVar("_T")
 
-
-class WechatPay(NoShares, NoPayouts):
-    """See `payments.port.Provider`. The library blocks, so each call takes one of its own threads."""
+class WechatPay(Sharing, Transfers):
+    """See `payments.port.Provider`."""
 
     name = "wechat"
 
@@ -70,22 +61,9 @@ class WechatPay(NoShares, NoPayouts):
         deadlines: Deadlines | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.merchant = keys.mchid
-        self._keys = keys
-        self._deadlines = deadlines or Deadlines()
-        self._seals = Seals(keys)
-        # Plain HTTP is for a sandbox on this machine alone, which needs no list of authorities.
-        is_plain = keys.gateway.startswith("http:") and keys.api_host.startswith("http:")
-        self._trust: ssl.SSLContext | bool = False if is_plain else httpx.create_ssl_context()
-        self._wire = Wire(keys, self._seals, self._deadlines, self._trust)
-        self._client: WeChatPay = self._wire.attach()
+        super().__init__(keys, deadlines)
+        self._now = now
         self._bills = BillDownload(self._client, keys.gateway, now)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="wechat")
-
-    def close_connections(self) -> None:
-        """Take no more calls; those under way end by their deadlines."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._wire.close()
 
     async def create(self, order: PaymentOrder) -> Created:
         """See `payments.port.Provider`."""
@@ -105,7 +83,7 @@ class WechatPay(NoShares, NoPayouts):
             if why.is_absent:
                 return self._seen(number, PaymentState.ABSENT)
             raise why.error from None
-        return _read(body, lambda: payment_seen(read(body, Transaction)))
+        return readable(lambda: payment_seen(read(body, Transaction)))
 
     async def close(self, number: str) -> PaymentSeen:
         """See `payments.port.Provider`."""
@@ -123,13 +101,15 @@ class WechatPay(NoShares, NoPayouts):
         return self._seen(number, PaymentState.CLOSED)
 
     async def refund(self, order: RefundOrder) -> RefundSeen:
-        """See `payments.port.Provider`."""
+        """See `payments.port.Provider`. What was shared has to be returned first: RetrySameKey (NOT_ENOUGH) until then."""
+        if order.shares:
+            raise Rejected("RETURN_FIRST", "shares are returned by themselves, before the refund")
         parameters = refund_parameters(order)
         try:
             body = await self._call(200, self._client.refund, **parameters)
         except Refusal as refusal:
             return await self._refund_refused(order, refused(refusal))
-        return _read(body, lambda: refund_seen(read(body, RefundAnswer), self.merchant))
+        return readable(lambda: refund_seen(read(body, RefundAnswer), self.merchant))
 
     async def query_refund(self, number: str, payment_number: str) -> RefundSeen:
         """See `payments.port.Provider`."""
@@ -145,7 +125,7 @@ class WechatPay(NoShares, NoPayouts):
                     merchant=self.merchant,
                 )
             raise why.error from None
-        return _read(body, lambda: refund_seen(read(body, RefundAnswer), self.merchant))
+        return readable(lambda: refund_seen(read(body, RefundAnswer), self.merchant))
 
     async def download_bill(self, day: date) -> tuple[BillLine, ...]:
         """See `payments.port.Provider`. Empty when the provider says that nothing happened on that day."""
@@ -177,12 +157,12 @@ class WechatPay(NoShares, NoPayouts):
     def _created(self, order: PaymentOrder, body: str) -> Created:
         match order.channel:
             case Channel.QR:
-                return Created(qr=_read(body, lambda: read(body, NativeAnswer)).code_url)
+                return Created(qr=readable(lambda: read(body, NativeAnswer)).code_url)
             case Channel.BROWSER:
-                url = _read(body, lambda: read(body, H5Answer)).h5_url
+                url = readable(lambda: read(body, H5Answer)).h5_url
                 return Created(url=h5_url(url, order.return_url))
             case Channel.IN_APP:
-                return self._bridge(_read(body, lambda: read(body, JsapiAnswer)).prepay_id)
+                return self._bridge(readable(lambda: read(body, JsapiAnswer)).prepay_id)
             case Channel.COUNTER:
                 raise Rejected("CHANNEL", "WeChat Pay takes no cash")
             case _:
@@ -233,30 +213,8 @@ class WechatPay(NoShares, NoPayouts):
     def _seen(self, number: str, state: PaymentState) -> PaymentSeen:
         return PaymentSeen(number=number, state=state, merchant=self.merchant, app=self._keys.appid)
 
-    async def _call(self, expected: int, work: Callable[..., tuple[int, str]], **parameters: object) -> str:
-        """The body of an answer with the expected status. Refusal, RetrySameKey or Unknown otherwise."""
-        # The library writes into what it is given: names, encrypted, into the caller's own list.
-        own = copy.deepcopy(parameters)
-        status, body = await self._in_thread(functools.partial(work, **own), self._deadlines.whole_s)
-        if status == 202:
-            raise RetrySameKey("ACCEPTED", "WeChat Pay is still at it: the same may be asked again")
-        if status != expected:
-            raise Unknown(f"HTTP {status}", "an answer that is not documented")
-        return body
 
-    async def _in_thread(self, work: Callable[[], _T], within_s: float) -> _T:
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        try:
-            # The work ends by itself in time; this is for work that finds no thread.
-            async with asyncio.timeout(within_s + self._deadlines.connect_s + 1):
-                return await future
-        except TimeoutError:
-            raise Unknown("TIMEOUT", "too many calls wait for WeChat Pay") from None
+if TYPE_CHECKING:
+    from coinslot.payments.port import Provider
 
-
-def _read(body: str, reading: Callable[[], _T]) -> _T:
-    """Of a verified answer; Unknown when it is not as documented."""
-    try:
-        return reading()
-    except Unreadable as doubt:
-        raise Unknown("CONTENT", str(doubt)) from None
+    _PORT: type[Provider] = WechatPay

@@ -41,8 +41,12 @@ _NEVER: Final = {
     "ORDERNOTEXIST": "there is no such order",
     "RESOURCENOTEXISTS": "there is no such thing",
     "NOSTATEMENTEXIST": "there is no bill of that day",
+    "NOTFOUND": "there is no such transfer",
+    "ALREADYEXISTS": "this number was used for another transfer",
 }
-_NOT_THERE: Final = frozenset({"ORDERNOTEXIST", "RESOURCENOTEXISTS"})
+_NOT_THERE: Final = frozenset({"ORDERNOTEXIST", "RESOURCENOTEXISTS", "NOTFOUND"})
+_TOO_MUCH: Final = "NOTENOUGH"
+_DOES_NOT_FIT: Final = "INVALIDREQUEST"
 _NO_BILL: Final = "NOSTATEMENTEXIST"
 _PAID: Final = frozenset({"ORDERPAID", "ORDERHASPAID"})
 _CLOSED: Final = "ORDERCLOSED"
@@ -83,6 +87,16 @@ class Refused(Struct, frozen=True):
     def is_without_bill(self) -> bool:
         """Proven: nothing happened on that day."""
         return self.is_proven and _plain(self.code) == _NO_BILL
+
+    @property
+    def is_too_much(self) -> bool:
+        """Proven: there is less than what was asked for."""
+        return self.is_proven and _plain(self.code) == _TOO_MUCH
+
+    @property
+    def is_unfit(self) -> bool:
+        """Proven: what is asked for does not fit how things stand, for one of several reasons."""
+        return self.is_proven and _plain(self.code) == _DOES_NOT_FIT
 
     @property
     def is_about_us(self) -> bool:

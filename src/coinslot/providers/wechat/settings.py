@@ -28,6 +28,9 @@ _APPID: Final = re.compile(r"wx[0-9A-Za-z]{16}")
 _SERIAL: Final = re.compile(r"[0-9A-F]{32,40}")
 _PUBLIC_KEY_ID: Final = re.compile(r"PUB_KEY_ID_[0-9]{20,60}")
 _APIV3_BYTES: Final = 32
+_SCENE: Final = re.compile(r"[0-9]{4,16}")
+_MOST_REPORT_NAME: Final = 15
+_MOST_REPORT: Final = 32
 _BITS: Final = 2048
 _PLATFORM: Final = "the merchant platform (Account centre, API security)"
 
@@ -51,6 +54,10 @@ class WechatSettings(Struct, frozen=True, kw_only=True):
     """In force before: notifications on their way may still be encrypted with them."""
     app_secret: str = ""
     """Of the app `appid`: needed to pay inside WeChat."""
+    transfer_scene: str = ""
+    """The scene that transfers to people were applied for, such as 1009: without it none are sent."""
+    transfer_reports: tuple[tuple[str, str], ...] = ()
+    """What that scene has to report of each: the kind of information, and what it says."""
     gateway: str = GATEWAY
     api_host: str = API_HOST
     open_host: str = OPEN_HOST
@@ -71,6 +78,8 @@ class WechatKeys(Struct, frozen=True, kw_only=True):
     public_keys: tuple[tuple[str, str], ...]
     """Id and PEM; the first is named in requests."""
     app_secret: str
+    transfer_scene: str
+    transfer_reports: tuple[tuple[str, str], ...]
     gateway: str
     api_host: str
     open_host: str
@@ -120,6 +129,8 @@ def read_keys(settings: WechatSettings) -> WechatKeys:
         apiv3_keys=(settings.apiv3_key, *settings.earlier_apiv3_keys),
         public_keys=tuple((name, _public_pem(key)) for name, key in settings.public_keys),
         app_secret=settings.app_secret,
+        transfer_scene=settings.transfer_scene,
+        transfer_reports=settings.transfer_reports,
         gateway=settings.gateway.rstrip("/"),
         api_host=settings.api_host.rstrip("/"),
         open_host=settings.open_host.rstrip("/"),
@@ -134,6 +145,7 @@ def _check(
         *_check_merchant(settings, private, certificate),
         *_check_apiv3(settings),
         *_check_public_keys(settings),
+        *_check_transfers(settings),
         *_check_addresses(settings),
     ]
 
@@ -202,6 +214,18 @@ def _check_public_keys(settings: WechatSettings) -> Iterator[Finding]:
         public = _public_key(key)
         if isinstance(public, str):
             yield Finding("public_keys", f"{name}: {public}", "Point it to pub_key.pem as downloaded.")
+
+
+def _check_transfers(settings: WechatSettings) -> Iterator[Finding]:
+    if settings.transfer_scene and not _SCENE.fullmatch(settings.transfer_scene):
+        yield Finding("transfer_scene", "is not 4 to 16 digits", f"Copy it from {_PLATFORM}.")
+    for name, text in settings.transfer_reports:
+        if not 1 <= len(name) <= _MOST_REPORT_NAME or not 1 <= len(text) <= _MOST_REPORT:
+            yield Finding(
+                "transfer_reports",
+                f"has a name longer than {_MOST_REPORT_NAME}, a text longer than {_MOST_REPORT}, or none",
+                "Write what the scene asks for, as the merchant platform lists it.",
+            )
 
 
 def _check_addresses(settings: WechatSettings) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ class Described(NamedTuple):
 CALLS: Final = (
     *("create", "query", "close", "refund", "query_refund", "bill", "bill_file", "openid"),
     *("split", "query_split", "return_split", "query_return", "receiver"),
+    *("payout", "query_payout"),
 )
 NOTICES: Final = ("notify_payment", "notify_refund")
 MOST: Final = 400 * 86_400
@@ -94,13 +95,16 @@ GROUPS: Final = (
         ),
     ),
     Group(
-        "Refunds and shares",
+        "Refunds, shares, transfers",
         (),
         (
             Described(Failure.REFUND_STAYS, "A refund stays under way"),
             Described(Failure.REFUND_ABNORMAL, "A refund is abnormal"),
             Described(Failure.REFUND_CLOSED, "A refund is closed"),
             Described(Failure.SPLIT_FAILS, "One share is not paid; value: whose account", Takes.WORD),
+            Described(Failure.RETURN_FAILS, "A share does not come back; value: why", Takes.WORD),
+            Described(Failure.PAYOUT_FAILS, "A transfer fails; value: why", Takes.WORD),
+            Described(Failure.PAYOUT_STAYS, "A transfer stays under way"),
         ),
     ),
     Group(

@@ -15,7 +15,7 @@ class Failure(StrEnum):
     """A failure of a provider or of the way to it. `value` is what a failure may be told in addition."""
 
     # Answers to our requests. Operations: create, query, close, refund, query_refund, bill, bill_file, openid,
-    # split, query_split, return_split, query_return, receiver, and what other providers call theirs.
+    # split, query_split, return_split, query_return, receiver, payout, query_payout, and what other providers call theirs.
     SILENT_AFTER = "silent_after"
     """Done, and never answered."""
     SILENT_BEFORE = "silent_before"
@@ -85,6 +85,13 @@ class Failure(StrEnum):
     REFUND_CLOSED = "refund_closed"
     SPLIT_FAILS = "split_fails"
     """One receiver's part is not paid out. `value`: the receiver's account; default the first."""
+
+    RETURN_FAILS = "return_fails"
+    """A receiver's part does not come back. `value`: why, in the provider's word."""
+    PAYOUT_FAILS = "payout_fails"
+    """A transfer fails once the payee has confirmed it. `value`: why, in the provider's word."""
+    PAYOUT_STAYS = "payout_stays"
+    """It stays under way."""
 
     CLOCK_SKEW = "clock_skew"
     """The provider's clock is off. `value`: seconds, plus is ahead; default 600."""

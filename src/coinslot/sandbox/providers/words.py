@@ -92,7 +92,7 @@ _ZH: Final[Mapping[str, str]] = {
     "What is told": "内容有误",
     "Order of events": "先后顺序",
     "Bills": "账单",
-    "Refunds and shares": "退款与分账",
+    "Refunds, shares, transfers": "退款、分账与转账",
     "Done, and never answered": "已处理，但始终不应答",
     "Not done, and never answered": "未处理，也不应答",
     "Done; the answer breaks off": "已处理；应答中途断开",
@@ -127,6 +127,9 @@ _ZH: Final[Mapping[str, str]] = {
     "A refund is abnormal": "退款异常",
     "A refund is closed": "退款关闭",
     "One share is not paid; value: whose account": "一方分账失败；参数：接收方账号",
+    "A share does not come back; value: why": "分账回退失败；参数：原因",
+    "A transfer fails; value: why": "转账失败；参数：原因",
+    "A transfer stays under way": "转账一直处理中",
     "The provider's clock is off; value: seconds": "平台时钟偏差；参数：秒",
 }
 

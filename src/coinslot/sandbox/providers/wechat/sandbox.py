@@ -20,6 +20,8 @@ from coinslot.sandbox.providers.wechat.payments import Payments
 from coinslot.sandbox.providers.wechat.refused import Refused
 from coinslot.sandbox.providers.wechat.split_calls import SplitCalls
 from coinslot.sandbox.providers.wechat.splits import Splits
+from coinslot.sandbox.providers.wechat.transfer_calls import TransferCalls
+from coinslot.sandbox.providers.wechat.transfers import Transfers
 
 
 class WechatSandbox:
@@ -49,10 +51,12 @@ class WechatSandbox:
         self.notices = Notices(account, clock, switches, self.retries, self.wire_now)
         self.openids = OpenIds(account, clock, switches)
         self.splits = Splits()
+        self.transfers = Transfers()
         desk = Desk(account, switches, self.notices, self.wire_now)
         self._payments = Payments(self, desk, clock, switches)
         self.bills = Bills(account, self.book, desk, clock, switches)
         self._split_calls = SplitCalls(self, desk, clock, switches)
+        self._transfer_calls = TransferCalls(self, desk, clock, switches)
 
     def routes(self) -> tuple[Route, ...]:
         """What it answers."""
@@ -60,6 +64,7 @@ class WechatSandbox:
             *self._payments.routes(),
             *self.bills.routes(),
             *self._split_calls.routes(),
+            *self._transfer_calls.routes(),
             *self.openids.routes(),
         )
 
@@ -87,6 +92,10 @@ class WechatSandbox:
         payer = openid or (order.body.payer.openid if order.body.payer else self.openids.default)
         self.book.pay(order, payer, self._clock.now(), although_closed=although_closed)
         self.notices.paid(order)
+
+    def confirm_transfer(self, number: str) -> None:
+        """The payee takes what was sent. Refused when nothing waits for that."""
+        self._transfer_calls.confirm(number)
 
     def end_refund(self, order: Order, refund: Refund) -> None:
         """The refund comes to its end now, unless it has already."""

@@ -91,7 +91,9 @@ class SplitCalls:
 
         async def finish() -> None:
             if made.result == "PROCESSING":
-                self._sandbox.splits.finish_return(made)
+                failing = self._switches.take(Failure.RETURN_FAILS)
+                reason = "" if failing is None else failing.value or "TIME_OUT_CLOSED"
+                self._sandbox.splits.finish_return(made, reason)
 
         self._clock.after(SPLIT_TAKES_S, finish)
         return _return_content(made)
@@ -143,7 +145,7 @@ def _split_content(split: Split) -> Content:
 
 
 def _return_content(made: Return) -> Content:
-    return {
+    content: Content = {
         "order_id": made.split.id,
         "out_order_no": made.split.body.out_order_no,
         "out_return_no": made.body.out_return_no,
@@ -154,3 +156,4 @@ def _return_content(made: Return) -> Content:
         "result": made.result,
         "create_time": moment(made.created_at),
     }
+    return content | {"fail_reason": made.reason} if made.reason else content

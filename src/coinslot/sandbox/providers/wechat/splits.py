@@ -74,6 +74,7 @@ class Return:
     body: ReturnBody
     created_at: datetime
     result: str = "PROCESSING"
+    reason: str = ""
 
 
 @dataclass
@@ -150,8 +151,12 @@ class Splits:
         self.returns[body.out_return_no] = made
         return made
 
-    def finish_return(self, made: Return) -> None:
-        """The money is back with the order."""
+    def finish_return(self, made: Return, failing: str) -> None:
+        """The money is back with the order, or `failing` says why it is not."""
+        if failing:
+            made.result, made.reason = "FAILED", failing
+            made.part.returned -= made.body.amount
+            return
         made.result = "SUCCESS"
         made.split.order.split_out -= made.body.amount
 

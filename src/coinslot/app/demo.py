@@ -24,6 +24,9 @@ from coinslot.app.serve import Progress
 from coinslot.app.settings import Settings, load_settings
 from coinslot.app.signals import unwind_on_signals
 from coinslot.engines.errors import FolderBusy
+from coinslot.sandbox.replay.cycles import playing, read_cycles
+from coinslot.sandbox.replay.files import TraceError
+from coinslot.terminal.simulated.curves import Curve
 
 
 @click.command(
@@ -63,6 +66,11 @@ from coinslot.engines.errors import FolderBusy
     help="Customers say who they are before the first use; the demo believes them.",
 )
 @click.option(
+    "--cycles",
+    type=click.Path(path_type=Path),
+    help="A recording of power (cycle_id,t_s,mean_w): the hotel's dryer plays one of its cycles in each use.",
+)
+@click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     help="Write the last picture there as SVG.",
@@ -76,6 +84,7 @@ def command(
     host: str,
     port: int | None,
     real_name: bool,
+    cycles: Path | None,
     picture: Path | None,
     remove: bool,
 ) -> None:
@@ -100,9 +109,17 @@ def command(
         host=host,
         port=port,
         real_name=real_name,
+        dryer=None if cycles is None else _recorded(cycles),
     )
     with unwind_on_signals(), _quiet_when_nobody_listens():
         demo(settings, wish)
+
+
+def _recorded(path: Path) -> Curve:
+    try:
+        return playing(read_cycles(path))
+    except TraceError as error:
+        raise Problem(f"{error.where}: {error.reason}", error.remedy) from error
 
 
 def demo(settings: Settings, wish: Wish) -> None:

@@ -12,8 +12,9 @@ import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from coinslot.app.demo_door import ServerDoor
 from coinslot.app.demo_view import BILLS, Bill, Books, Condition, Row, View
-from coinslot.app.demo_world import ServerDoor, World
+from coinslot.app.demo_world import World
 from coinslot.audit import Connection
 from coinslot.engines.connect import Pool
 from coinslot.ledger.accounts import operator_revenue

@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import asyncpg
 import msgspec
@@ -21,16 +20,18 @@ from rich.console import Console
 from rich.live import Live
 
 from coinslot.app.demo_address import is_loopback
+from coinslot.app.demo_door import ServerDoor
 from coinslot.app.demo_facts import Reporter
 from coinslot.app.demo_lines import Lines, books_words
 from coinslot.app.demo_payments import DemoPayments
 from coinslot.app.demo_phones import DemoPhones
-from coinslot.app.demo_picture import Place, picture, svg
+from coinslot.app.demo_picture import Place, svg
 from coinslot.app.demo_place import announce, find_place, own_command
 from coinslot.app.demo_server import review_names, start_server
+from coinslot.app.demo_show import LiveShow, Show
 from coinslot.app.demo_view import View
 from coinslot.app.demo_wall import DemoWall
-from coinslot.app.demo_world import ServerDoor, World, make_terminals, open_world
+from coinslot.app.demo_world import World, make_terminals, open_world
 from coinslot.app.installation import Installation, keyring, own_ca_file
 from coinslot.app.serve import Progress
 from coinslot.app.settings import Settings, default_data_dir
@@ -44,6 +45,7 @@ from coinslot.fleet.operator_rules import RealNameRule
 from coinslot.sandbox.appliances.mishaps import Mishaps
 from coinslot.sandbox.appliances.terminal import SimulatedTerminal
 from coinslot.sandbox.customers.crowd import Crowd
+from coinslot.terminal.simulated.curves import Curve
 
 log = logging.getLogger(__name__)
 
@@ -70,26 +72,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     """None: the usual one, or any free one where somebody has it."""
     real_name: bool = False
     """Whether customers are asked who they are; the demo then believes them after a moment."""
-
-
-class Show(Protocol):
-    """Where views go."""
-
-    def show(self, view: View) -> None:
-        """Show this one."""
-
-
-class LiveShow:
-    """The picture, over the whole terminal."""
-
-    def __init__(self, live: Live, place: Place) -> None:
-        self._live = live
-        self._place = place
-
-    def show(self, view: View) -> None:
-        """Draw it at the terminal's present size."""
-        size = self._live.console.size
-        self._live.update(picture(view, self._place, size.width, size.height), refresh=True)
+    dryer: Curve | None = None
+    """What the hotel's dryer draws, instead of its own curve."""
 
 
 class DemoRun:
@@ -192,6 +176,7 @@ class DemoRun:
             ca=own_ca_file(self._settings),
             seed=self._wish.seed,
             speed=self._wish.speed,
+            dryer=self._wish.dryer,
         )
 
     def _crowded(self, world: World) -> list[SimulatedTerminal]:

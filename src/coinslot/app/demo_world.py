@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
 from coinslot.app.seed import BY, Demo, make_paying_customers, seed_demo
-from coinslot.audit import Connection, write_audit
+from coinslot.audit import Connection
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import Pool
 from coinslot.fields import MissingError
@@ -23,18 +22,12 @@ from coinslot.fleet.models import Site
 from coinslot.fleet.operator_rules import RealNameRule, find_rules, set_rules
 from coinslot.fleet.outlets import list_outlets
 from coinslot.fleet.store import list_appliances
-from coinslot.ledger.errors import LedgerError
 from coinslot.people.customers import oldest_named
 from coinslot.sandbox.appliances.terminal import Board, SimulatedTerminal
 from coinslot.sandbox.customers.crowd import Guest
-from coinslot.sandbox.customers.door import Answer, Started
-from coinslot.settlement.changes import Purse
-from coinslot.settlement.ports import Conflict
-from coinslot.settlement.requests import Refusal, Refused, StartRequest
-from coinslot.settlement.starter import Starter
-from coinslot.settlement.topup import pay_in_cash
 from coinslot.terminal.simulated import Model
-from coinslot.wire.ids import CustomerId, OperatorId, SessionId, TerminalId, new_id
+from coinslot.terminal.simulated.curves import Curve
+from coinslot.wire.ids import CustomerId, OperatorId, TerminalId
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +39,6 @@ _THRIFTY = ("Fang", "Gus", "Hana")
 _PAYING_MINOR = 2_00
 _THRIFTY_MINOR = 60
 """Enough for 2.8 L of cold water: soon used up, so that limits and top-ups are seen."""
-_STOP_TRIES = 60
-# What passes when an engine that died runs again; the crowd waits for it as people would.
-_AWAY = (Conflict, LedgerError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-_LIVE = "SELECT settled_at IS NULL FROM session WHERE operator_id = $1 AND session_id = $2"
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -208,9 +197,16 @@ def _keep_key(key_file: Path, secret: str) -> None:
 
 
 def make_terminals(
-    world: World, broker: BrokerAccess, folder: Path, *, ca: Path | None = None, seed: int, speed: float
+    world: World,
+    broker: BrokerAccess,
+    folder: Path,
+    *,
+    ca: Path | None = None,
+    seed: int,
+    speed: float,
+    dryer: Curve | None = None,
 ) -> list[SimulatedTerminal]:
-    """The simulated terminals of this world, not started; journals in `folder`."""
+    """The simulated terminals of this world, not started; journals in `folder`. `dryer`: what the hotel's one draws."""
     places = {place.terminal: place for place in (*world.places, *world.rooms)}
     return [
         SimulatedTerminal(
@@ -225,73 +221,8 @@ def make_terminals(
                 ca=ca,
                 seed=seed * 1000 + number,
                 speed=speed,
+                curve=dryer if places[one.terminal_id].model is Model.DRYER else None,
             )
         )
         for number, one in enumerate(world.demo.terminals)
     ]
-
-
-class ServerDoor:
-    """The crowd's door to the server in this process: the same calls that the HTTP API makes."""
-
-    def __init__(self, pool: Pool, starter: Starter, operator: OperatorId, currency: str) -> None:
-        self._pool = pool
-        self._starter = starter
-        self._operator = operator
-        self._currency = currency
-        self.refused = 0
-        self.topped_up = 0
-
-    async def start(self, customer: CustomerId, terminal: SimulatedTerminal, outlet: int) -> Started:
-        """Ask settlement."""
-        request = StartRequest(
-            operator=self._operator,
-            customer=customer,
-            terminal=terminal.id,
-            outlet=outlet,
-            key=new_id("demo"),
-        )
-        try:
-            answer = await self._starter.start(request)
-        except _AWAY as error:
-            log.warning("a start was not answered: %s", error or type(error).__name__)
-            return Started(answer=Answer.NOT_NOW)
-        if not isinstance(answer, Refused):
-            return Started(answer=Answer.STARTED, session=answer.id)
-        self.refused += 1
-        log.info("%s refuses: %s", terminal.name, answer.reason.value)
-        short = answer.reason is Refusal.NO_BALANCE
-        return Started(answer=Answer.NO_MONEY if short else Answer.NOT_NOW)
-
-    async def stop(self, session: SessionId) -> None:
-        """Ask settlement for the end, again and again while it cannot answer."""
-        for _ in range(_STOP_TRIES):
-            try:
-                await self._starter.stop(self._operator, session)
-            except _AWAY as error:
-                log.warning("a stop was not answered: %s", error or type(error).__name__)
-                await asyncio.sleep(1.0)
-            else:
-                return
-
-    async def top_up(self, customer: CustomerId, amount_minor: int) -> None:
-        """Cash at the counter, in the books and in the audit trail."""
-        purse = Purse(self._operator, customer, self._currency)
-        try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                await pay_in_cash(connection, purse, key=f"cash:{new_id('demo')}", amount_minor=amount_minor)
-                await write_audit(
-                    connection, self._operator, by="demo:counter", action="customer.top_up", target=customer
-                )
-        except _AWAY as error:
-            log.warning("the counter is shut: %s", error or type(error).__name__)
-        else:
-            self.topped_up += 1
-
-    async def live(self, session: SessionId) -> bool:
-        """Ask the database; as long as it does not answer, nothing has ended."""
-        try:
-            return bool(await self._pool.fetchval(_LIVE, self._operator, session))
-        except _AWAY as error:
-            log.warning("not known whether a session has ended: %s", error or type(error).__name__)
-            return True

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from coinslot.sandbox.replay.files import Form, TraceError, read_rows, shown, uses
+from coinslot.terminal.simulated.curves import Curve, Stretch, recorded
 
 STEP_S = 10
 MOST_W = 36_000
@@ -89,3 +91,23 @@ def cycles_of(header: list[str], rows: Iterator[list[str]], name: str) -> list[C
         Cycle(cycle, tuple(Step(t_s, dw) for t_s, dw in steps))
         for cycle, steps in uses(header, rows, name, POWER)
     ]
+
+
+def playing(cycles: Sequence[Cycle]) -> Curve:
+    """What an appliance draws that plays one of these cycles in each use, chosen by its seed."""
+
+    def curve(chance: random.Random) -> Iterator[Stretch]:
+        return recorded(_stretches(chance.choice(cycles)))(chance)
+
+    return curve
+
+
+def _stretches(cycle: Cycle) -> list[Stretch]:
+    found: list[Stretch] = []
+    at_s = cycle.first_s
+    for step in cycle.steps:
+        if step.t_s > at_s:
+            found.append(Stretch((step.t_s - at_s) * 1000, 0))
+        found.append(Stretch(STEP_S * 1000, step.dw * 100))
+        at_s = step.t_s + STEP_S
+    return found

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coinslot.sandbox.replay.cycles import Cycle, Step, read_cycles
+from coinslot.sandbox.replay.cycles import Cycle, Step, playing, read_cycles
 from coinslot.sandbox.replay.files import TraceError
 from coinslot.sandbox.replay.recordings import read_recordings
 from coinslot.sandbox.replay.running import Drawing
 from coinslot.sandbox.replay.traces import Trace
+from coinslot.terminal.simulated import Model, simulate
 from tests.support.recordings import cycles_in, recorded_cycles
+from tests.unit.terminal.test_simulated_power import Hand
 
 HEAD = "cycle_id,t_s,mean_w\n"
 WH = Drawing.fine
@@ -78,6 +80,19 @@ def test_every_joule_passes_once_whenever_it_is_looked_at(steps: dict[int, int],
     end_ms = 500 + (cycle.last_s + 10) * 1000 - 1
     assert drawing.passed(end_ms) == drawing.passed(end_ms + 10**9) == cycle.joules * 10_000
     assert cycle.joules * 10_000 * 3_600 == cycle.joules * WH
+
+
+def test_a_simulated_appliance_plays_a_recorded_cycle_to_the_joule_and_then_rests() -> None:
+    cycle = Cycle("x", (Step(20, 4_000), Step(50, 21_115)))
+    clock = Hand()
+    socket = simulate(Model.DRYER, clock, curve=playing([cycle])).sockets[0]
+    socket.open()
+    seen = []
+    for now_ms in (0, 9_999, 10_000, 29_999, 30_000, 40_000, 9_000_000):
+        clock.now_ms = now_ms
+        seen.append(socket.power_mw)
+    assert seen == [400_000, 400_000, 0, 0, 2_111_500, 0, 0]
+    assert socket.drawn_uj == cycle.joules * 1_000_000
 
 
 def test_81_recorded_cycles_are_read_whole() -> None:

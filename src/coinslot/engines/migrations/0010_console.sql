@@ -55,6 +55,8 @@ CREATE INDEX statement_link_of_party ON statement_link (party_id, operator_id);
 CREATE INDEX payment_inbox_of_number ON payment_inbox (substring(event FROM '"number":"([0-9A-Za-z]{32})"'));
 -- Somebody reads out what the provider calls a refund.
 CREATE INDEX refund_of_provider ON refund (provider_id) WHERE provider_id IS NOT NULL;
+-- The few payments with something out of the ordinary.
+CREATE INDEX payment_attempt_odd ON payment_attempt (intent_id) WHERE mark <> '';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON console_login, console_try TO coinslot_app;
 GRANT SELECT, INSERT, UPDATE ON statement_link TO coinslot_app;

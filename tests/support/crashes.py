@@ -37,6 +37,8 @@ from coinslot.terminal.mqtt import Account, MqttConnection
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.simulated import Model, settings_for, simulate
 from coinslot.web.reading import find_session, points_balance, points_of_session
+from coinslot.webhooks.destinations import networks
+from coinslot.webhooks.endpoints import add_endpoint
 from coinslot.wire import codec
 from coinslot.wire.ids import CustomerId, OperatorId, SessionId
 from coinslot.wire.messages import Start
@@ -150,6 +152,15 @@ async def make_scene(pool: Pool) -> Scene:
         )
         _, key = await create_api_key(connection, own, name="till", by="test")
         await connection.execute("UPDATE operator SET points_per_major = $1", POINTS_PER_MAJOR)
+        # Nobody is called: the server has not been told of networks of its own.
+        await add_endpoint(
+            connection,
+            own,
+            name="PMS",
+            url="https://127.0.0.1:9/",
+            private=networks(["127.0.0.0/8"]),
+            by="test",
+        )
     return Scene(pool, own, key, customers[0], fleet[0])
 
 
@@ -351,6 +362,11 @@ async def _violations_of_telling(scene: Scene, session: SessionId, captured: int
     violations = []
     if (earned, balance) != (wanted, wanted):
         violations.append(f"{captured} captured earned {earned} points, {balance} in all, and not {wanted}")
+    events = await scene.pool.fetch(
+        "SELECT about FROM webhook_delivery JOIN webhook_event USING (operator_id, event_id)"
+    )
+    if [row["about"] for row in events] != [session]:
+        violations.append(f"webhooks for {events}")
     if told != bool(captured):
         violations.append(f"{captured} captured made {told} messages")
     return violations

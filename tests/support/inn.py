@@ -81,10 +81,10 @@ class Inn:
         self.tariff = made.tariff_id
         return self
 
-    def server_orders(self) -> Orders:
+    def server_orders(self, patience_s: float = 5.0) -> Orders:
         """One more process that makes codes."""
         door = PaymentDoor(pool=self.pool, find=self.till.find, nudge=self._nudge)
-        return Orders(door)
+        return Orders(door, patience_s)
 
     def server_starts(self, every_s: float = 0.05) -> DirectStarts:
         """One more process that begins what is paid."""

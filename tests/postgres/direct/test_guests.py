@@ -57,16 +57,11 @@ async def test_by_use_the_rest_of_the_deposit_goes_back_once(inn: Inn) -> None:
     ("reason", "s", "wh", "charge_minor"),
     [
         (StopReason.LIMIT, 1800, 400, 5_00),
-        (StopReason.KEY, 3, 1, 5_00),
         (StopReason.IDLE, 900, 0, 5_00),
         (StopReason.KEY, 0, 0, 0),
         (StopReason.FAULT, 900, 400, 2_50),
         (StopReason.POWER_LOSS, 901, 400, 2_50),  # 2.50277…
-        (StopReason.FAULT, 1799, 400, 5_00),
-        (StopReason.FAULT, 2000, 400, 5_00),
-        (StopReason.FAULT, 20, 0, 0),  # no load
         (StopReason.FAULT, 20, 1, 0),  # its electronics alone
-        (StopReason.FAULT, 20, 2, 6),
         (StopReason.COMMAND, 450, 100, 1_25),
     ],
 )

@@ -221,3 +221,24 @@ async def test_an_older_account_without_keys_is_passed_over(inn: Inn) -> None:
     del inn.till.providers[first.merchant_id]
     attempt = await inn.shown(terminal)
     assert attempt.merchant_id == second.merchant_id
+
+
+async def test_a_provider_that_hangs_keeps_nobody_at_the_screen(inn: Inn) -> None:
+    """Its answers are noted when they come, and the same wish again finds them."""
+    terminal = await inn.appliance()
+    first = await inn.shown(terminal)
+    answers = asyncio.Event()
+    inn.provider.meanwhile = {"close": answers.wait, "create": answers.wait}
+    inn.orders = inn.server_orders(patience_s=0.05)
+    wish = inn.wish("load")
+    assert await inn.orders.place(terminal.id, wish) is Note.TRY_AGAIN
+    answers.set()
+    inn.orders = inn.server_orders()
+    answer = await inn.orders.place(terminal.id, wish)
+    assert isinstance(answer, QrShown)
+    await inn.till.cashier.once()
+    assert (await inn.till.attempt(first)).state in (AttemptState.CLOSED, AttemptState.CLOSING)
+    outcome = await inn.pool.fetchval(
+        "SELECT outcome FROM direct_order WHERE intent_id = $1", first.intent_id
+    )
+    assert outcome == "dropped"

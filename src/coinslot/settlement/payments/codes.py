@@ -14,6 +14,7 @@ from coinslot.payments.states import AttemptState
 from coinslot.settlement.payments.attempts import OrderDetails
 from coinslot.settlement.payments.collecting import create
 from coinslot.settlement.payments.door import PaymentDoor
+from coinslot.settlement.payments.patience import PATIENCE_S, with_patience
 from coinslot.settlement.payments.unit import Pool, clock
 from coinslot.wire.messages import Note
 
@@ -39,13 +40,16 @@ class QrShown(Struct, frozen=True, kw_only=True):
 OrderAnswer: TypeAlias = QrShown | Note
 
 
-async def ask_code(door: PaymentDoor, attempt: Attempt, merchant: Merchant, subject: str) -> OrderAnswer:
+async def ask_code(
+    door: PaymentDoor, attempt: Attempt, merchant: Merchant, subject: str, patience_s: float = PATIENCE_S
+) -> OrderAnswer:
     """The code itself, from its provider, or why there is none. The same attempt again gives the same code."""
     provider = door.find(merchant)
     if provider is None:
         return Note.UNAVAILABLE
     details = OrderDetails(subject=subject, notify_url=door.notify_url(merchant))
-    return await _shown(door.pool, await create(door.pool, provider, attempt, details))
+    made = await with_patience(create(door.pool, provider, attempt, details), patience_s)
+    return Note.TRY_AGAIN if made is None else await _shown(door.pool, made)
 
 
 async def _shown(pool: Pool, attempt: Attempt) -> OrderAnswer:

@@ -20,7 +20,7 @@ from coinslot.keyring import Keyring
 from coinslot.payments.model import Intent
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
-from coinslot.settlement.changes import Batch
+from coinslot.settlement.changes import Batch, Send
 from coinslot.settlement.payments.beginning import Begun, Told, begin_paid
 from coinslot.settlement.payments.crediting import PAID_CHANNEL
 from coinslot.settlement.payments.direct_rows import DirectOrder, order_of_intent
@@ -115,8 +115,7 @@ class DirectStarts:
         try:
             match await begin_paid(self._pool, intent):
                 case Begun() as begun:
-                    await self._tell(begun.order, Note.PAID)
-                    await self._send_all([begun.batch])
+                    await self._send_all([_with_note(begun)])
                 case Told.REFUSED:
                     await self._give_up(intent)
                 case Told.DECIDED | Told.LATER:
@@ -177,6 +176,7 @@ class DirectStarts:
                 qr=self._receipt(due.intent_id),
                 request=order.request,
             ),
+            row["now"],
         )
 
     def _receipt(self, intent_id: str) -> str | None:
@@ -187,12 +187,10 @@ class DirectStarts:
     async def _tell(self, order: DirectOrder, note: Note) -> None:
         row = await self._pool.fetchrow(_STANDING, order.terminal_id)
         if row is not None and row["online"]:
-            show = Show(link=row["link"], outlet=order.outlet, request=order.request, note=note)
-            await self._show(order.terminal_id, show)
+            await self._show(order.terminal_id, _noted(order, note, row["link"]), row["now"])
 
-    async def _show(self, terminal: TerminalId, show: Show) -> None:
-        async with self._pool.acquire() as connection:
-            batch = Batch(now=await connection.fetchval("SELECT clock_timestamp()"))
+    async def _show(self, terminal: TerminalId, show: Show, now: datetime) -> None:
+        batch = Batch(now=now)
         batch.send(terminal, show)
         await self._send_all([batch])
 
@@ -237,6 +235,18 @@ class DirectStarts:
                 await asyncio.wait_for(wake.wait(), self._every_s)
             except TimeoutError:
                 continue
+
+
+def _with_note(begun: Begun) -> Batch:
+    """The start, and before it the word that it was paid."""
+    order, batch = begun.order, begun.batch
+    note = _noted(order, Note.PAID, batch.terminals[order.terminal_id].link)
+    batch.sends.insert(0, Send(order.terminal_id, note))
+    return batch
+
+
+def _noted(order: DirectOrder, note: Note, link: int) -> Show:
+    return Show(link=link, outlet=order.outlet, request=order.request, note=note)
 
 
 def _ago_s(session: Session, now: datetime) -> float:

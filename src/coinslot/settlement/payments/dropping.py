@@ -9,6 +9,7 @@ from coinslot.settlement.payments.attempts import note_close_asked
 from coinslot.settlement.payments.collecting import close_attempt
 from coinslot.settlement.payments.direct_rows import DirectOrder, Outcome, end_order
 from coinslot.settlement.payments.door import PaymentDoor
+from coinslot.settlement.payments.patience import PATIENCE_S, with_patience
 from coinslot.settlement.payments.rows import attempts_of, find_intent, find_merchant, lock_intent
 from coinslot.settlement.payments.unit import Connection, Pool
 
@@ -25,7 +26,7 @@ async def is_paid(pool: Pool, order: DirectOrder) -> bool:
     return (await intent_of(pool, order)).paid_by is not None
 
 
-async def close_order(door: PaymentDoor, order: DirectOrder) -> bool:
+async def close_order(door: PaymentDoor, order: DirectOrder, patience_s: float = PATIENCE_S) -> bool:
     """Have its provider close it; whether it turns out to be paid. Without an answer it is tried again by others."""
     for attempt in await attempts_of(door.pool, await intent_of(door.pool, order)):
         if attempt.state not in LIVE:
@@ -35,7 +36,7 @@ async def close_order(door: PaymentDoor, order: DirectOrder) -> bool:
         if merchant is None or provider is None:
             await note_close_asked(door.pool, attempt)
         else:
-            await close_attempt(door.pool, provider, merchant, attempt)
+            await with_patience(close_attempt(door.pool, provider, merchant, attempt), patience_s)
     return await is_paid(door.pool, order)
 
 

@@ -37,6 +37,7 @@ from coinslot.settlement.payments.door import PaymentDoor
 from coinslot.settlement.payments.dropping import close_order, end_unpaid, intent_of, is_paid
 from coinslot.settlement.payments.errors import KeyReused, NotPayable
 from coinslot.settlement.payments.intents import OpenIntent, add_intent
+from coinslot.settlement.payments.patience import PATIENCE_S
 from coinslot.settlement.payments.rows import attempts_of, find_merchant
 from coinslot.settlement.payments.sales import Sale, active_merchants, agreed, encoded, find_sales
 from coinslot.settlement.payments.unit import transaction
@@ -72,8 +73,10 @@ class Offered(Struct, frozen=True, kw_only=True):
 class Orders:
     """One per process."""
 
-    def __init__(self, door: PaymentDoor) -> None:
+    def __init__(self, door: PaymentDoor, patience_s: float = PATIENCE_S) -> None:
+        """`patience_s`: how long a provider is waited for while somebody stands in front of the screen."""
         self._door = door
+        self._patience_s = patience_s
         self._pool = door.pool
         self._turns: dict[tuple[TerminalId, int], _Turn] = {}
 
@@ -97,7 +100,7 @@ class Orders:
             order = await order_of_request(self._pool, terminal, request)
             if order is None or order.outlet != outlet or order.over_at is not None:
                 return
-            if not await close_order(self._door, order):
+            if not await close_order(self._door, order, self._patience_s):
                 async with transaction(self._pool, Purpose.ORDER) as connection:
                     await end_unpaid(connection, order)
 
@@ -159,12 +162,12 @@ class Orders:
             return Note.UNAVAILABLE
         if await orders_lately(self._pool, terminal, LATELY_S) >= MOST_LATELY:
             return Note.TRY_AGAIN
-        if earlier is not None and await close_order(self._door, earlier):
+        if earlier is not None and await close_order(self._door, earlier, self._patience_s):
             return Note.PAID
         attempt = await self._make(sale, package, merchant, wish, earlier)
         if attempt is None:
             return Note.PAID
-        return await ask_code(self._door, attempt, merchant, sale.subject(package))
+        return await ask_code(self._door, attempt, merchant, sale.subject(package), self._patience_s)
 
     async def _make(
         self,
@@ -240,7 +243,7 @@ class Orders:
         attempts = await attempts_of(self._pool, intent)
         if merchant is None or not attempts:
             return Note.UNAVAILABLE
-        return await ask_code(self._door, attempts[-1], merchant, intent.about)
+        return await ask_code(self._door, attempts[-1], merchant, intent.about, self._patience_s)
 
     @asynccontextmanager
     async def _turn(self, terminal: TerminalId, outlet: int) -> AsyncIterator[None]:

@@ -14,7 +14,7 @@ from msgspec import structs
 from coinslot.payments.numbers import payment_number, refund_number
 from coinslot.payments.port import Channel, Headers, HttpReply, PaymentOrder, RefundOrder
 from coinslot.providers.alipay import Alipay, AlipayKeys, AlipaySettings, read_keys
-from coinslot.providers.alipay.wire import Deadlines
+from coinslot.providers.exchange import Deadlines
 from coinslot.sandbox.providers.alipay import AlipayAccount, AlipaySandbox
 from coinslot.sandbox.providers.alipay.account import BUYER_ID, BUYER_LOGON
 from coinslot.sandbox.providers.clock import STILL, SandboxClock

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from msgspec import structs
 
 from coinslot.payments.port import Channel, HttpReply, PaymentOrder, RefundOrder
+from coinslot.providers.exchange import Deadlines
 from coinslot.providers.wechat import WechatKeys, WechatSettings, read_keys
-from coinslot.providers.wechat.guard import Deadlines
 from coinslot.sandbox.providers.clock import STILL, SandboxClock
 from coinslot.sandbox.providers.server import SandboxServer
 from coinslot.sandbox.providers.switches import Switches

@@ -25,7 +25,7 @@ from coinslot.payments.port import (
     Unknown,
 )
 from coinslot.providers.alipay import Alipay, probe
-from coinslot.providers.alipay.wire import Deadlines
+from coinslot.providers.exchange import Deadlines
 from coinslot.sandbox.providers.switches import Failure
 from tests.support.alipay import BUYER, QUICK, World, adapter, alipay_world, keys, refund_of, stranger
 

@@ -49,7 +49,8 @@ from coinslot.providers.alipay.library import Client
 from coinslot.providers.alipay.refusals import Refused
 from coinslot.providers.alipay.seals import Seals
 from coinslot.providers.alipay.settings import AlipayKeys
-from coinslot.providers.alipay.wire import Deadlines, Wire
+from coinslot.providers.alipay.wire import Wire
+from coinslot.providers.exchange import Deadlines
 
 _THREADS: Final = 16
 _GIVEN_UP: Final = ("CLOSED", "this connection to Alipay was given up: nothing was sent")

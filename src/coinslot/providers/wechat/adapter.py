@@ -28,6 +28,7 @@ from coinslot.payments.port import (
     Unknown,
     VerifiedEvent,
 )
+from coinslot.providers.exchange import Deadlines
 from coinslot.providers.wechat import notifications, openid
 from coinslot.providers.wechat.answers import (
     H5Answer,
@@ -41,7 +42,7 @@ from coinslot.providers.wechat.answers import (
 )
 from coinslot.providers.wechat.bill_download import BillDownload
 from coinslot.providers.wechat.calls import checked, h5_url, order_parameters, refund_parameters
-from coinslot.providers.wechat.guard import Deadlines, Refusal
+from coinslot.providers.wechat.guard import Refusal
 from coinslot.providers.wechat.line import readable
 from coinslot.providers.wechat.refusals import Refused, refused
 from coinslot.providers.wechat.settings import WechatKeys

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -20,7 +19,8 @@ from wechatpayv3 import WeChatPay, WeChatPayType
 from wechatpayv3.type import RequestType
 from wechatpayv3.utils import build_authorization
 
-from coinslot.payments.port import RetrySameKey, Unknown
+from coinslot.payments.port import Unknown
+from coinslot.providers.exchange import Deadlines, Exchange
 from coinslot.providers.wechat.settings import WechatKeys
 
 MOST_SKEW_S: Final = 300
@@ -33,18 +33,6 @@ _PREFIX: Final = "wechatpay-"
 _PARTS: Final = ("timestamp", "nonce", "signature", "serial", "signature-type")
 _MOST_BYTES: Final = 1_000_000
 _MOST_FILE_BYTES: Final = 64_000_000
-
-
-class Deadlines:
-    """In seconds. A connection takes 0.1 s and an answer 0.3 s on a usual day; the provider names no limit."""
-
-    def __init__(
-        self, *, connect_s: float = 3.0, silence_s: float = 6.0, whole_s: float = 10.0, file_s: float = 60.0
-    ) -> None:
-        self.connect_s = connect_s
-        self.silence_s = silence_s
-        self.whole_s = whole_s
-        self.file_s = file_s
 
 
 class Refusal(Exception):
@@ -112,10 +100,7 @@ class Wire:
         self._seals = seals
         self._deadlines = deadlines
         self._gateway = httpx.URL(keys.gateway)
-        # The transport and not a client: no proxies or passwords of the environment, no log line for each URL.
-        self._transport = httpx.HTTPTransport(
-            verify=trust, limits=httpx.Limits(max_connections=32, keepalive_expiry=20.0)
-        )
+        self._exchange = Exchange("WeChat Pay", deadlines, trust)
 
     def attach(self) -> WeChatPay:
         """The library's client, on this wire."""
@@ -128,7 +113,7 @@ class Wire:
 
     def close(self) -> None:
         """Give up the connections."""
-        self._transport.close()
+        self._exchange.close()
 
     def request(
         self,
@@ -152,8 +137,10 @@ class Wire:
         }
         url = self._gateway.copy_with(raw_path=path.encode())
         is_file = skip_verify
-        status, answered, body = self._exchange(
-            httpx.Request(method.value, url, headers=headers, content=content), is_file=is_file
+        status, answered, body = self._exchange.send(
+            httpx.Request(method.value, url, headers=headers, content=content),
+            whole_s=self._deadlines.file_s if is_file else self._deadlines.whole_s,
+            most_bytes=_MOST_FILE_BYTES if is_file else _MOST_BYTES,
         )
         if is_file and status == 200:
             return status, body
@@ -166,36 +153,6 @@ class Wire:
         if not 200 <= status < 300:
             raise Refusal(status, body)
         return status, body.decode()
-
-    def _exchange(self, request: httpx.Request, *, is_file: bool) -> tuple[int, Mapping[str, str], bytes]:
-        deadlines = self._deadlines
-        until = time.monotonic() + (deadlines.file_s if is_file else deadlines.whole_s)
-        request.extensions["timeout"] = {
-            "connect": deadlines.connect_s,
-            "pool": deadlines.connect_s,
-            "read": deadlines.silence_s,
-            "write": deadlines.silence_s,
-        }
-        try:
-            response = self._transport.handle_request(request)
-            try:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > (_MOST_FILE_BYTES if is_file else _MOST_BYTES):
-                        raise Unknown("TOO_LONG", "the answer is longer than any that WeChat Pay gives")
-                    if time.monotonic() > until:
-                        raise Unknown("TIMEOUT", "the answer did not end in time")
-            finally:
-                response.close()
-        # Without their causes, which hold the request.
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise RetrySameKey("UNREACHABLE", "WeChat Pay cannot be reached: nothing was sent") from None
-        except httpx.TimeoutException:
-            raise Unknown("TIMEOUT", "WeChat Pay did not answer in time") from None
-        except (httpx.TransportError, httpx.DecodingError, OSError) as error:
-            raise Unknown("CUT", f"the connection broke ({type(error).__name__})") from None
-        return response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body)
 
 
 def _library(keys: WechatKeys, serial: str, pem: str, apiv3_key: str) -> WeChatPay:

@@ -14,8 +14,9 @@ import httpx
 from wechatpayv3 import WeChatPay
 
 from coinslot.payments.port import RetrySameKey, Unknown
+from coinslot.providers.exchange import Deadlines
 from coinslot.providers.wechat.answers import Unreadable
-from coinslot.providers.wechat.guard import Deadlines, Seals, Wire
+from coinslot.providers.wechat.guard import Seals, Wire
 from coinslot.providers.wechat.settings import WechatKeys
 
 _THREADS: Final = 16

@@ -49,6 +49,7 @@ async def test_a_phone_pays_by_alipay_and_finds_it_in_the_wallet(shop: Shop) -> 
         page = await lin.open("/topup?back=/m/CODE.abc")
         for words in ("¥50.00", "+¥5.00 bonus", "+¥15.00 bonus", "WeChat Pay", "Alipay", "¥1.00 to ¥1000.00"):
             assert words in page.text, words
+        assert f"?lang=zh&operator={shop.house.operator}&back=/m/CODE.abc" in page.links
         page = await lin.press(page.main, amount="50.00", way=shop.merchants["alipay"].merchant_id)
         assert "Waiting for payment" in page.text
         [intent], [attempt] = await shop.intents(), await shop.attempts()

@@ -103,6 +103,7 @@ async def money_page(
         rows=[_row(page, wallet, move) for move in shown],
         more=shown[-1].at.isoformat().replace("+00:00", "Z") if len(moves) > len(shown) else "",
         later=before is not None,
+        keep=f"&operator={wallet.operator_id}",
         help_phone=wallet.help_phone,
     )
 

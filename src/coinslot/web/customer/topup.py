@@ -263,5 +263,7 @@ def _show(page: Page, found: list[Wallet], choosing: Choosing, typed: Typed) -> 
         seen=rules.seal,
         key=typed.key or new_key(),
         back=choosing.back,
+        # What else the address said, for the same page in another language.
+        keep=f"&operator={wallet.operator_id}" + (f"&back={choosing.back}" if choosing.back else ""),
         help_phone=wallet.help_phone,
     )

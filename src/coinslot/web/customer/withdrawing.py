@@ -208,6 +208,7 @@ async def _show(
         lines=[] if found is None else _going(page, wallet, found),
         notice=notice,
         error=error,
+        keep=f"&operator={wallet.operator_id}",
         help_phone=wallet.help_phone,
     )
 

@@ -18,7 +18,7 @@ from coinslot.people import passwords
 from coinslot.people.rules import Role
 from coinslot.people.staff import add_staff
 from coinslot.web.app import build_app
-from coinslot.wire.ids import OperatorId, StaffId
+from coinslot.wire.ids import OperatorId, StaffId, new_id
 from tests.support.console import console_services
 
 PASSWORD = "correct horse battery"
@@ -33,6 +33,8 @@ class Person:
     operator: OperatorId | None = None
     staff_id: StaffId | None = None
     login: str = ""
+    at: str = ""
+    """The operator's name, which the form asks for where there are several."""
 
     async def opens(self, path: str, status: int = 200) -> str:
         """The page's text."""
@@ -58,7 +60,7 @@ class Person:
 
     async def logs_in(self, login: str, password: str = PASSWORD, operator: str = "") -> httpx.Response:
         """By the form."""
-        fields = {"operator": operator, "login": login, "password": password, "next": ""}
+        fields = {"operator": operator or self.at, "login": login, "password": password, "next": ""}
         return await self.sends("/console/log-in", fields, seen="/console/log-in?lang=en")
 
 
@@ -97,7 +99,9 @@ class Consoles:
         return person
 
     async def house(self, name: str, *roles: Role, operator: OperatorId | None = None) -> House:
-        """An operator with somebody of each of these roles, logged in."""
+        """An operator with somebody of each of these roles, logged in. A new one's name is its own."""
+        if operator is None:
+            name = new_id(name)
         async with self.pool.acquire() as connection:
             if operator is None:
                 made = await create_operator(
@@ -112,10 +116,15 @@ class Consoles:
                     password=PASSWORD, by="test",
                 )  # fmt: skip
                 person = self.browser()
-                person.operator, person.staff_id, person.login = operator, staff.staff_id, login
+                person.operator, person.staff_id, person.login, person.at = (
+                    operator,
+                    staff.staff_id,
+                    login,
+                    name,
+                )
                 house.staff[role] = person
         for person in house.staff.values():
-            answer = await person.logs_in(person.login, operator=name)
+            answer = await person.logs_in(person.login)
             assert answer.status_code == 303, answer.text
         return house
 

@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator
 
+import pytest
+import pytest_asyncio
+
+from coinslot.engines.connect import open_pool
+from coinslot.keyring import Keyring
 from coinslot.people.rules import Role
 from coinslot.people.staff import disable_staff, set_password
+from coinslot.web.app import build_app
 from tests.postgres.console.conftest import PASSWORD, Consoles
+from tests.support.console import console_services
+from tests.support.engines import create_database, drop_database
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def consoles(admin_url: str, template_name: str) -> AsyncIterator[Consoles]:
+    """One for all tests here: each has operators, and addresses that guess, of its own."""
+    url = await create_database(admin_url, template_name)
+    pool = await open_pool(url, min_size=1, max_size=4)
+    keyring = Keyring("the secret of this test's installation")
+    made = Consoles(build_app(console_services(pool, keyring)), pool, keyring)
+    yield made
+    for person in made.people:
+        await person.http.aclose()
+    pool.terminate()
+    await drop_database(admin_url, url)
 
 
 async def test_in_and_out(consoles: Consoles) -> None:
@@ -25,24 +50,24 @@ async def test_what_was_asked_for_is_seen_after_logging_in_and_nothing_else_is(c
     answer = await stranger.http.get("/console/log-in?next=//evil.example/console")
     assert 'name="next" value="/console"' in answer.text
     for evil in ("https://evil.example", "/m/x", "/console/../m", "/console?x", "/console/%2e%2e"):
-        fields = {"operator": "", "login": house.owner.login, "password": PASSWORD, "next": evil}
+        fields = {"operator": house.name, "login": house.owner.login, "password": PASSWORD, "next": evil}
         answer = await stranger.sends("/console/log-in", fields, seen="/console/log-in?lang=en")
         assert answer.headers["location"] == "/console"
         await stranger.sends("/console/log-out", {})
 
 
 async def test_wrong_ones_look_alike_and_another_operators_login_opens_nothing(consoles: Consoles) -> None:
-    north, _south = await consoles.house("North", Role.OWNER), await consoles.house("South", Role.DESK)
+    north, south = await consoles.house("North", Role.OWNER), await consoles.house("South", Role.DESK)
     texts = set()
     for number, (operator, login, password) in enumerate(
         (
-            ("North", north.owner.login, PASSWORD + "x"),
-            ("North", "nobody", PASSWORD),
-            ("South", north.owner.login, PASSWORD),
+            (north.name, north.owner.login, PASSWORD + "x"),
+            (north.name, "nobody", PASSWORD),
+            (south.name, north.owner.login, PASSWORD),
             ("Nowhere", north.owner.login, PASSWORD),
             ("", north.owner.login, PASSWORD),
             ("No\0rth", "own\0er", "\0"),
-            ("North", north.owner.login, "x" * 200),
+            (north.name, north.owner.login, "x" * 200),
         )
     ):
         stranger = consoles.browser(f"192.0.2.{10 + number}")
@@ -110,7 +135,7 @@ async def test_a_login_ends_with_the_password_the_person_the_idle_time_and_the_w
 async def test_logging_out_everywhere_ends_the_other_browser_too(consoles: Consoles) -> None:
     house = await consoles.house("North", Role.OWNER)
     other = consoles.browser()
-    await other.logs_in(house.owner.login)
+    await other.logs_in(house.owner.login, operator=house.name)
     await house.owner.sends("/console/log-out", {"everywhere": "yes"})
     assert (await other.http.get("/console")).status_code == 303
 
@@ -141,14 +166,16 @@ async def test_guessing_ends_and_people_get_in_from_their_own_browsers(consoles:
     owner = house.owner
     for number in range(5):
         guesser = consoles.browser("198.51.100.7")
-        assert (await guesser.logs_in(owner.login, f"wrong number {number}")).status_code == 422
-    answer = await guesser.logs_in(owner.login, PASSWORD)  # right, but too late
+        assert (await guesser.logs_in(owner.login, f"wrong number {number}", house.name)).status_code == 422
+    answer = await guesser.logs_in(owner.login, PASSWORD, house.name)  # right, but too late
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 600
     for number in range(15):  # from elsewhere, widely
         guesser = consoles.browser(f"203.0.113.{number}")
-        assert (await guesser.logs_in(owner.login, "wrong")).status_code == 422
-    assert (await consoles.browser("203.0.113.99").logs_in(owner.login)).status_code == 429
+        assert (await guesser.logs_in(owner.login, "wrong", house.name)).status_code == 422
+    assert (
+        await consoles.browser("203.0.113.99").logs_in(owner.login, operator=house.name)
+    ).status_code == 429
     # The person's own browser is not kept out by what strangers do, also after logging out.
     await owner.sends("/console/log-out", {})
     assert (await owner.logs_in(owner.login)).status_code == 303
@@ -170,7 +197,7 @@ async def test_one_address_does_not_try_name_after_name(consoles: Consoles) -> N
 
 async def test_nothing_of_who_tried_is_kept_readable(consoles: Consoles) -> None:
     house = await consoles.house("North", Role.OWNER)
-    await consoles.browser("198.51.100.9").logs_in(house.owner.login, "wrong")
+    await consoles.browser("198.51.100.9").logs_in(house.owner.login, "wrong", house.name)
     row = await consoles.pool.fetchrow("SELECT t::text FROM console_try t ORDER BY try_id DESC LIMIT 1")
     assert row is not None
     assert "198.51.100.9" not in row[0]

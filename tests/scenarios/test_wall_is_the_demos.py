@@ -15,7 +15,17 @@ from tests.support.served import serving
 
 pytestmark = pytest.mark.timeout(180)
 
-WALL = ("/wall", "/wall/events", "/wall/state", "/wall/stop", "/wall/trouble", "/wall/counter")
+WALL = (
+    "/wall",
+    "/wall/events",
+    "/wall/state",
+    "/wall/stop",
+    "/wall/trouble",
+    "/wall/counter",
+    "/wall/choose",
+    "/wall/back",
+    "/wall/room",
+)
 PAGE = {"Accept": "text/html"}
 
 
@@ -42,7 +52,7 @@ def test_nothing_but_the_demo_makes_a_wall() -> None:
     }
     assert makers == {"app/demo_run.py", "app/demo_server.py"}
     # The stack passes on what it was given, and what it is given by default is nothing.
-    assert "wall: Callable[[Stack], WallPort] | None = None" in (app / "app/stack.py").read_text(
+    assert "wall: Callable[[Stack], WallPort] | None = None" in (app / "app/stack_options.py").read_text(
         encoding="utf-8"
     )
 

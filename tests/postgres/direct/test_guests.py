@@ -309,6 +309,7 @@ async def test_what_cannot_be_given_back_is_in_nobodys_way(inn: Inn) -> None:
     await inn.starts.once()
     assert await inn.session_of(other) is not None
     assert await inn.desk.reviews() == ["start_stuck"]
+    assert await inn.open_code(broken) is None  # it goes on selling
 
 
 async def test_a_rest_that_cannot_be_asked_back_is_in_nobodys_way(inn: Inn) -> None:

@@ -107,6 +107,8 @@ async def set_start_aside(pool: Pool, intent: Intent, why: str) -> None:
         if locked is None or locked.intent.follow_at is None:
             return
         await put_off_start(connection, locked, _SET_ASIDE)
+        # The appliance is to go on selling meanwhile; from now on only the refund is tried.
+        await end_order(connection, intent.operator_id, intent.intent_id, Outcome.DROPPED)
         detail = f"payment {intent.intent_id} of {intent.amount_minor} {intent.currency} minor units: {why}"
         await open_review(connection, intent.operator_id, PaymentReview.START_STUCK, detail)
 

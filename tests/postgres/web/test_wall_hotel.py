@@ -164,8 +164,12 @@ async def test_what_is_not_there_cannot_be_pressed_and_what_is_dark_feels_nothin
     assert await guest.press("/wall/back", "trm_nobody") == (404, None)
     assert await guest.press("/wall/room", dryer.id, trouble="leak", on=1) == (404, None)
     assert await guest.press("/wall/trouble", dryer.id, trouble="leak", on=1) == (404, None)
-    # Chosen and taken back again.
-    await guest.press("/wall/choose", dryer.id, package="min-2", provider="alipay")
+    # Chosen without a script, with the form as it stands in the page, and taken back again.
+    page = (await guest.come()).text
+    form = page[page.index(f'value="{dryer.id}"') - 200 :]
+    body = {"terminal": dryer.id, "outlet": "0", "package": "min-2", "provider": "alipay"}
+    sent = await guest.http.post("/wall/choose", data={**body, "form": _SEAL.findall(form)[0]})
+    assert (sent.status_code, sent.headers["location"]) == (303, "/wall")
     await guest.until(dryer, "qr")
     await guest.press("/wall/back", dryer.id)
     await guest.until(dryer, "choose")

@@ -42,6 +42,8 @@ class Purpose(StrEnum):
     """Seals a payer's id with a provider while it is kept in the payer's own browser."""
     REQUEST = "request"
     """Hashes what was asked under a key of the caller's: phone numbers could be guessed from a bare hash."""
+    FAPIAO = "fapiao"
+    """Seals what somebody gave for a fapiao: who has no account has no key of their own."""
 
 
 class Keyring:

@@ -55,6 +55,9 @@ NOT_ON_A_SESSIONS_WAY = {
     ("settlement/erasure.py", "transaction"),  # a person is forgotten, who has no session under way
     ("settlement/payments/merchants.py", "transaction"),  # an account is noted, by a person
     ("settlement/reports.py", "transaction"),  # what a customer says of a bill, for a person to read
+    ("settlement/fapiao/asking.py", "transaction"),  # what is to stand on an invoice, for a person to issue
+    ("settlement/fapiao/exporting.py", "transaction"),  # likewise, handed over
+    ("settlement/fapiao/issuing.py", "transaction"),  # likewise, its number
     ("settlement/messages.py", "execute"),  # what became of a message: another look finds it due again
 }
 PASSES_POINTS = {

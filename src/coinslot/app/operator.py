@@ -8,6 +8,7 @@ from coinslot.app.operator_agreements import agreement
 from coinslot.app.operator_console import actor, emit, emit_one, run_plain
 from coinslot.app.operator_counter import counter
 from coinslot.app.operator_desks import desk
+from coinslot.app.operator_fapiao import fapiao
 from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, terminal
 from coinslot.app.operator_history import alarm, readings, review
 from coinslot.app.operator_merchants import merchant
@@ -83,5 +84,6 @@ for part in (
     counter,
     webhook,
     desk,
+    fapiao,
 ):
     command.add_command(part)

@@ -1,4 +1,5 @@
-"""What is kept no longer than it serves: codes that were sent, logins that are over, answers told twice."""
+"""What is kept no longer than it serves: codes that were sent, logins that are over, answers told twice, what was given
+for fapiao that were issued."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Final
 
 from coinslot.engines.connect import UNANSWERED, Pool
 from coinslot.people.logins import forget_old_codes
+from coinslot.settlement.fapiao.asking import forget_old_requests
 from coinslot.web.api.once import forget_old_answers
 from coinslot.webhooks.deliveries import forget_old_deliveries
 
@@ -24,6 +26,7 @@ async def keep_forgetting(pool: Pool) -> None:
             async with pool.acquire() as connection:
                 gone = await forget_old_codes(connection) + await forget_old_answers(connection)
                 await forget_old_deliveries(connection)
+                await forget_old_requests(connection)
         except UNANSWERED as error:
             log.warning("old codes are not forgotten yet: %s", error or type(error).__name__)
             await asyncio.sleep(_AGAIN_S)

@@ -17,6 +17,7 @@ from coinslot.ledger.accounts import customer_arrears, customer_principal
 from coinslot.ledger.store import lock_balances
 from coinslot.money import format_amount
 from coinslot.people.erasing import forget_person
+from coinslot.settlement.fapiao.asking import forget_requests
 from coinslot.settlement.reports import forget_words
 from coinslot.wire.ids import CustomerId, OperatorId
 
@@ -52,6 +53,7 @@ async def erase_person(
             )
         await forget_person(connection, operator_id, customer_id, by)
         await forget_words(connection, operator_id, customer_id)
+        await forget_requests(connection, operator_id, customer_id)
 
 
 async def _refuse_uneven(connection: Connection, operator_id: OperatorId, customer_id: CustomerId) -> None:

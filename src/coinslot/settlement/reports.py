@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Pressed twice at once, both would find nothing; and whoever forgets the person holds the row, too.
 _LOCK = "SELECT FROM customer WHERE operator_id = $1 AND customer_id = $2 FOR NO KEY UPDATE"
+_LOCK_GUESTS = "SELECT FROM session WHERE operator_id = $1 AND session_id = $2 FOR NO KEY UPDATE"
 _REPORT = """
     INSERT INTO review (operator_id, reason, session_id, terminal_id, detail)
     SELECT $1, $2, $3, $4, $5
@@ -34,12 +35,15 @@ _FORGET = """
 
 
 async def report_bill(connection: Connection, session: Session, kind: str, words: str) -> bool:
-    """Note for review that a session's customer finds its bill wrong. False, and no change, when it was said before.
+    """Note for review that a session's customer, or guest, finds its bill wrong. False, and no change, when it was said before.
 
     `kind` is one word; `words` are the customer's own, or empty.
     """
     async with connection.transaction():
-        await connection.execute(_LOCK, session.operator, session.customer)
+        if session.customer is None:
+            await connection.execute(_LOCK_GUESTS, session.operator, session.id)
+        else:
+            await connection.execute(_LOCK, session.operator, session.customer)
         made = await connection.fetchval(
             _REPORT,
             session.operator,

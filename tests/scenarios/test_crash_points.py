@@ -80,7 +80,7 @@ ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/payments/direct_rows.py", "execute"),
     ("settlement/payments/inbox.py", "execute"),
     ("settlement/payments/rests.py", "execute"),
-    ("settlement/payments/reviews.py", "execute"),
+    ("settlement/payments/bill_rows.py", "execute"),
     ("settlement/payments/rows.py", "execute"),
 }
 NOT_TO_TERMINALS = {
@@ -113,7 +113,7 @@ def test_nothing_commits_and_nothing_is_sent_elsewhere() -> None:
 
 
 # What a provider is asked for, wherever it is done: only `ask` may await the answer.
-ASKED = {"create", "query", "close", "refund", "query_refund"}
+ASKED = {"create", "query", "close", "refund", "query_refund", "download_bill"}
 
 
 def test_no_provider_is_asked_anything_but_through_the_points() -> None:

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,6 +22,7 @@ from coinslot.payments.model import Attempt, Intent, Merchant
 from coinslot.payments.port import PaymentState, RefundState
 from coinslot.payments.states import AttemptState, IntentState
 from coinslot.settlement import points
+from coinslot.settlement.payments.bills import check_bill
 from coinslot.settlement.payments.counter import pay_out, receive
 from coinslot.settlement.payments.rows import find_merchant
 from coinslot.settlement.payments.starts import give_up_start
@@ -33,6 +34,8 @@ from tests.support.till import Till
 
 CASH_MINOR: Final = 5_00
 ACCOUNT: Final = "1900"
+BILL_DAY: Final = date(2026, 1, 1)
+"""Long before anything was paid: what the bill has is looked for in the books whatever its day."""
 
 
 class Way(Enum):
@@ -50,6 +53,8 @@ class Way(Enum):
     """All that is in the wallet, some of which was cash."""
     CASH = auto()
     """Cash received at the counter, withdrawn, and paid out there."""
+    BILLED = auto()
+    """A top-up of which nothing but the provider's bill tells."""
 
 
 EVERY: Final = tuple(Way)
@@ -62,6 +67,7 @@ _WAYS: Final[dict[tuple[str, ...], tuple[Way, ...]]] = {
     ("commit.give_up", "commit.refunded", "ask.refund", "ask.query_refund"): (Way.GIVEN_UP,),
     ("commit.withdraw", "commit.decide"): (Way.TOLD, Way.WITHDRAWN),
     ("commit.cash",): (Way.CASH,),
+    ("commit.bill", "ask.bill"): (Way.BILLED,),
 }
 WHENS: Final = ("before", "after")
 PASSED: Final = {what: ways for whats, ways in _WAYS.items() for what in whats}
@@ -92,6 +98,8 @@ class Life:
         if Way.CASH in ways:
             # First, so that a withdrawal goes back to it.
             await self._in_cash()
+        if Way.BILLED in ways:
+            await self._billed()
         if Way.TOLD in ways:
             await self._told()
         if Way.ASKED in ways:
@@ -101,7 +109,7 @@ class Life:
         if Way.GIVEN_UP in ways:
             await self._given_up()
         if Way.WITHDRAWN in ways:
-            await self._withdrawn(10_00 * len({Way.TOLD, Way.ASKED} & set(ways)))
+            await self._withdrawn(10_00 * len({Way.TOLD, Way.ASKED, Way.BILLED} & set(ways)))
         if Way.DROPPED in ways:
             await self.till.passes(timedelta(minutes=31))
             await self.till.works(rounds=2)
@@ -111,6 +119,12 @@ class Life:
         self._pays(attempt)
         await self.till.notified(attempt)
         await self.till.cashier.apply()
+
+    async def _billed(self) -> None:
+        attempt = await self._offered(await self.till.topup(self.customer, key="billed"), "billed")
+        self._pays(attempt)
+        self.till.provider.writes_bill()
+        await check_bill(self.till.pool, self.till.provider, self.till.merchant, BILL_DAY)
 
     async def _asked_after(self) -> None:
         intent = await self.till.topup(self.customer, key="asked")
@@ -181,6 +195,7 @@ async def violations(till: Till, customer: CustomerId, ways: Sequence[Way] = EVE
     ends = {
         Way.TOLD: ("told", topups),
         Way.ASKED: ("asked", topups),
+        Way.BILLED: ("billed", topups),
         Way.DROPPED: ("dropped", IntentState.EXPIRED),
         Way.GIVEN_UP: ("direct", IntentState.REFUNDED),
         Way.CASH: ("cash", IntentState.REFUNDED),

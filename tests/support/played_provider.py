@@ -14,6 +14,7 @@ from msgspec import Struct
 from coinslot.payments.not_offered import NoPayouts, NoShares
 from coinslot.payments.port import (
     BillLine,
+    BillLineKind,
     Created,
     Forged,
     Headers,
@@ -82,10 +83,26 @@ class Sheet(Struct, kw_only=True):
     ids: int = 0
 
 
+def _line(
+    kind: str, number: str, provider_id: str, amount_minor: int, fee_minor: int, currency: str, at: datetime
+) -> BillLine:
+    return BillLine(
+        kind=BillLineKind(kind),
+        number=number,
+        provider_id=provider_id,
+        amount_minor=amount_minor,
+        fee_minor=fee_minor,
+        currency=currency,
+        at=at,
+        raw=f"{kind} {number}",
+    )
+
+
 class PlayedProvider(NoShares, NoPayouts):
     """See `coinslot.payments.port.Provider`; what is beside that is for the test that plays it."""
 
     app = "app1"
+    bill_zone = "Asia/Shanghai"
 
     def __init__(self, merchant: str = "1900", name: str = "played", path: Path | None = None) -> None:
         self.name = name
@@ -97,6 +114,8 @@ class PlayedProvider(NoShares, NoPayouts):
         self.refunds_are = RefundState.SUCCEEDED
         """What a new refund becomes."""
         self.faults: dict[str, list[Fault]] = {}
+        self.bill: list[BillLine] | None = None
+        """What it answers for any day; None: not ready."""
         self.calls: list[str] = []
         self.under_way = 0
         self.most_under_way = 0
@@ -236,7 +255,26 @@ class PlayedProvider(NoShares, NoPayouts):
         return seen
 
     async def download_bill(self, day: date) -> Sequence[BillLine]:
-        raise RetrySameKey("NOT_READY")
+        await self._call("download_bill")
+        if self.bill is None:
+            raise RetrySameKey("NOT_READY")
+        await self._answer("download_bill")
+        return self.bill
+
+    def writes_bill(self) -> list[BillLine]:
+        """All that was paid and returned so far, as its bill of whatever day."""
+        at = self.now()
+        paid = [each for each in self.sheet.orders.values() if each.provider_id]
+        returned = [each for each in self.sheet.returns.values() if each.state is RefundState.SUCCEEDED]
+        fee = 6
+        self.bill = [
+            *(_line("payment", x.number, x.provider_id, x.paid_minor, fee, x.currency, at) for x in paid),
+            *(
+                _line("refund", x.number, x.provider_id, x.amount_minor, -fee, x.currency, at)
+                for x in returned
+            ),
+        ]
+        return self.bill
 
     def parse_notification(self, headers: Headers, raw: bytes, now: datetime) -> VerifiedEvent:
         if headers.get("signature") != self._sign(headers.get("at", ""), raw):

@@ -14,6 +14,7 @@ from coinslot.app.operator_history import alarm, readings, review
 from coinslot.app.operator_merchants import merchant
 from coinslot.app.operator_parties import party, statement
 from coinslot.app.operator_people import api_key, customer, staff
+from coinslot.app.operator_provider_bills import provider_bill
 from coinslot.app.operator_real_names import real_name
 from coinslot.app.operator_refunds import refund
 from coinslot.app.operator_rules import rules
@@ -82,6 +83,7 @@ for part in (
     refund,
     suspense,
     counter,
+    provider_bill,
     webhook,
     desk,
     fapiao,

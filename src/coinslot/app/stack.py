@@ -30,6 +30,7 @@ from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
 from coinslot.providers.webhook_calls import Caller
 from coinslot.providers.webhooks import WebhookSender
+from coinslot.settlement.payments.bill_checks import BillChecks
 from coinslot.settlement.payments.direct_starts import DirectStarts
 from coinslot.settlement.payments.door import PaymentDoor, nobody
 from coinslot.settlement.payments.orders import Orders
@@ -168,6 +169,7 @@ class Stack:
             cashier = Cashier(self.pool, find, self.notify_url)
             nudge = cashier.nudge
             self._keep(cashier.run(), "cashier")
+            self._keep(BillChecks(self.pool, find).run(), "provider bills")
             starts = DirectStarts(
                 self.pool,
                 self.outgoing.send_all,

@@ -217,6 +217,10 @@ class Forged(ProviderError):
     """A notification that is not the provider's, is too old, or cannot be decrypted."""
 
 
+class NotOurs(ProviderError):
+    """A notification that is the provider's, and about nothing that we asked for: heard, and forgotten."""
+
+
 Headers: TypeAlias = Mapping[str, str]
 """Names in lower case."""
 
@@ -232,6 +236,8 @@ class Provider(Protocol):
     """The merchant's id with the provider."""
     shares_return: SharesReturn
     """How shares come back before or with a refund."""
+    bill_zone: str
+    """The time zone whose days its bills have, such as Asia/Shanghai; empty: the operator's own."""
 
     async def create(self, order: PaymentOrder) -> Created:
         """Tell the provider of an attempt. The same order again is the same attempt."""
@@ -271,7 +277,8 @@ class Provider(Protocol):
         """How a transfer stands."""
 
     def parse_notification(self, headers: Headers, raw: bytes, now: datetime) -> VerifiedEvent:
-        """Pure: verify, decrypt, translate. Forged when anything is not as the provider would have sent it."""
+        """Pure: verify, decrypt, translate. Forged when anything is not as the provider would have sent it; NotOurs
+        for what providers tell of an account's other business."""
 
     def answer(self, outcome: Outcome) -> HttpReply:
         """What the provider wants to hear."""

@@ -65,6 +65,8 @@ class Purpose(StrEnum):
     """What a person decides about a refund or a withdrawal."""
     CASH = "cash"
     """Cash that a person has received or paid out at the counter."""
+    BILL = "bill"
+    """A provider's bill kept, and held against the books."""
 
 
 class Asked(StrEnum):
@@ -75,6 +77,7 @@ class Asked(StrEnum):
     CLOSE = "close"
     REFUND = "refund"
     QUERY_REFUND = "query_refund"
+    BILL = "bill"
 
 
 _SENT: Final = ("start", "stop", "ack", "welcome", "ping", "show")

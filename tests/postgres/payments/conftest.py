@@ -14,7 +14,8 @@ from tests.support.till import Till
 
 _EMPTY = """
     TRUNCATE merchant, payment_intent, payment_attempt, provider_payment, payment_inbox, withdrawal, refund, payment_start,
-        direct_order, refund_decision, counter_payment, counter_refund, counter_banked, review;
+        direct_order, refund_decision, counter_payment, counter_refund, counter_banked, provider_bill, provider_bill_line,
+        provider_bill_total, provider_bill_difference, review;
     UPDATE operator SET name = operator_id
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,11 +31,17 @@ def test_a_real_bill_is_read_and_written_back_byte_for_byte() -> None:
     content = real.read_bytes()
     bill = parse(content)
     assert render(bill) == content
+    # What the provider signs is the hash of the file as it is unzipped.
+    assert hashlib.sha1(render(bill), usedforsecurity=False).hexdigest() == (
+        "dcd7ceb3d382a1181798368bb15d8437de46c00f"
+    )
     assert bill.header == HEADER
     assert bill.summary_header == SUMMARY
     lines = translated(bill, date(2021, 1, 28))
     assert [line.amount_minor for line in lines] == [1, 1, 1]
     assert lines[0].number == "S20210128170702357723"
+    assert all("ofyak5qR" in ",".join(row) for row in bill.rows)
+    assert not any("ofyak5qR" in line.raw for line in lines), "who has paid is not kept"
     assert lines[0].at.isoformat() == "2021-01-28T17:07:11+08:00"
 
 
@@ -50,6 +57,7 @@ def test_payments_and_refunds_in_fen_with_their_own_numbers() -> None:
     assert (back.amount_minor, back.fee_minor) == (234, -1)
     assert paid.at == NOON
     assert "`Hot water," in paid.raw
+    assert "oOne" not in paid.raw + back.raw
 
 
 def test_columns_are_found_by_name() -> None:

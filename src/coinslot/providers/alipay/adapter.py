@@ -61,6 +61,7 @@ class Alipay(NoShares, NoPayouts):
     """See `payments.port.Provider`. The library blocks, so each call takes one of its own threads."""
 
     name = "alipay"
+    bill_zone = "Asia/Shanghai"
 
     def __init__(
         self,

@@ -76,6 +76,7 @@ class Counter(NoShares, NoPayouts):
     """One drawer of one operator. What a database raises is an unclear answer, as with any provider."""
 
     name = PROVIDER
+    bill_zone = ""
 
     def __init__(self, pool: Pool, merchant: Merchant) -> None:
         self.merchant = merchant.account

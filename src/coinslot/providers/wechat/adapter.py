@@ -54,6 +54,7 @@ class WechatPay(Sharing, Transfers):
     """See `payments.port.Provider`."""
 
     name = "wechat"
+    bill_zone = "Asia/Shanghai"
 
     def __init__(
         self,

@@ -19,6 +19,9 @@ from coinslot.providers.wechat.answers import CURRENCY
 BEIJING: Final = timezone(timedelta(hours=8))
 _BOM: Final = "\ufeff"
 _END: Final = "\r\n"
+_PAYER: Final = "用户标识"
+_NUMBERS: Final = ("微信订单号", "商户订单号")
+_NUMBER: Final = re.compile(r"[0-9A-Za-z_*|-]{1,64}")
 _FIRST_OF_SUMMARY: Final = "总交易单数"
 _NEEDED: Final = (
     *("交易时间", "微信订单号", "商户订单号", "交易状态", "货币种类"),
@@ -75,7 +78,7 @@ def render(bill: Bill) -> bytes:
 
 def translated(bill: Bill, day: date) -> tuple[BillLine, ...]:
     """Its lines in the port's words. BadBill when a column is missing; a line that cannot be read is OTHER, at the
-    day's beginning, so that somebody sees it."""
+    day's beginning, so that somebody sees it. Who has paid is left out of `raw`."""
     missing = [name for name in _NEEDED if name not in bill.header]
     if missing:
         raise BadBill(f"columns are missing: {', '.join(missing)}")
@@ -93,7 +96,12 @@ def fen(yuan: str) -> int:
 
 
 def _translated(header: tuple[str, ...], row: tuple[str, ...], day: date) -> BillLine:
-    raw = _line(row)
+    if len(row) != len(header):
+        # Which value is the payer cannot be told: what is kept is what finds the payment, if it stands in its place.
+        places = [header.index(name) for name in _NUMBERS]
+        raw = " ".join(row[at] for at in places if at < len(row) and _NUMBER.fullmatch(row[at]))
+    else:
+        raw = _line(tuple("" if name == _PAYER else value for name, value in zip(header, row, strict=True)))
     try:
         if len(row) != len(header):
             raise BadBill("a line has another number of values")

@@ -12,7 +12,7 @@ from coinslot.wire.ids import OperatorId
 
 log = logging.getLogger(__name__)
 
-_REVIEW = "INSERT INTO review (operator_id, reason, detail) VALUES ($1, $2, $3)"
+_REVIEW = "INSERT INTO review (operator_id, reason, detail) VALUES ($1, $2, $3) RETURNING review_id"
 
 _CLOSE = """
     UPDATE review SET closed_at = now(), closed_by = $4, resolution = $5
@@ -44,14 +44,19 @@ class PaymentReview(StrEnum):
     """Part of a withdrawal failed for good and is in the wallet again; it has to be paid otherwise."""
     WITHDRAWAL_BY_HAND = "withdrawal_by_hand"
     """Part of a withdrawal can be carried by no refund: to be paid at the counter or by transfer."""
+    BILL = "provider_bill"
+    """A provider's bill and our books do not agree about a payment or a refund."""
+    BILL_MISSING = "provider_bill_missing"
+    """A provider's bill cannot be had, or not read, for days."""
 
 
 async def open_review(
     connection: Connection, operator: OperatorId, reason: PaymentReview, detail: str
-) -> None:
-    """In the caller's transaction. The detail holds ids and numbers only."""
+) -> int:
+    """Its id. In the caller's transaction. The detail holds ids and numbers only."""
     log.error("for review at %s: %s: %s", operator, reason.value, detail)
-    await connection.execute(_REVIEW, operator, reason.value, detail[:500])
+    review_id: int = await connection.fetchval(_REVIEW, operator, reason.value, detail[:500])
+    return review_id
 
 
 async def close_review(

@@ -41,16 +41,16 @@ async def transaction(pool: Pool, purpose: Purpose) -> AsyncIterator[Connection]
         raise Conflict(str(error)) from error
 
 
-async def ask(what: Asked, answer: Awaitable[T]) -> T:
+async def ask(what: Asked, answer: Awaitable[T], within_s: float = ANSWER_S) -> T:
     """A provider's answer; outside of any transaction. ProviderError; Unknown also for what an adapter should not raise."""
     point(f"ask.{what.value}.before")
     try:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(within_s):
             answered = await answer
     except ProviderError:
         raise
     except TimeoutError as error:
-        raise Unknown("timeout", f"no answer to {what.value} within {ANSWER_S:.0f} s") from error
+        raise Unknown("timeout", f"no answer to {what.value} within {within_s:.0f} s") from error
     except Exception as error:
         # An adapter that breaks its promise leaves open what has happened; its words may hold personal data.
         raise Unknown("adapter", type(error).__name__) from error

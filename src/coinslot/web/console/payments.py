@@ -12,6 +12,7 @@ from litestar.response import Response
 
 from coinslot.fields import MissingError, search_key
 from coinslot.payments.model import Attempt, Refund
+from coinslot.settlement.payments.bill_reports import bill_day_of
 from coinslot.settlement.payments.refund_requests import What, requests_about
 from coinslot.settlement.payments.rows import find_intent
 from coinslot.web.console import payments_store as store
@@ -128,13 +129,23 @@ async def payment_page(staffed: StaffedOf, intent_id: FromPath[str]) -> Response
         session=session,
         entries=entries,
         requests=requests,
-        arrival=staffed.say("Not compared yet"),
+        arrival=await _arrival(staffed, paying),
         taken=await store.taken_at(pool, operator, numbers),
         events=timeline(staffed, intent, attempts, refunds, notices, start, requests),
         may_refund=paying is not None and staffed.may("POST", "/console/payments/{intent_id}/refund"),
         may_decide=staffed.may("POST", "/console/provider-refunds/{number}/again"),
         words=words,
     )
+
+
+async def _arrival(staffed: StaffedOf, paying: Attempt | None) -> str:
+    """Whether the provider's own bill has the payment, and which."""
+    if paying is None or paying.provider_id is None:
+        return ""
+    day = await bill_day_of(staffed.pool, staffed.operator, paying.provider, paying.provider_id)
+    if day is None:
+        return staffed.say("Not compared yet")
+    return staffed.say("In the bill of %(day)s", day=day.isoformat())
 
 
 def _keys(intent_id: str, attempts: list[Attempt], refunds: list[Refund]) -> list[str]:

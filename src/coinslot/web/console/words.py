@@ -81,6 +81,8 @@ REVIEW: Final = {
     PaymentReview.REST_STUCK: marked("What a use has left could not be asked back"),
     PaymentReview.WITHDRAWAL_BACK: marked("A withdrawal failed and is in the wallet again"),
     PaymentReview.WITHDRAWAL_BY_HAND: marked("Part of a withdrawal has to be paid by hand"),
+    PaymentReview.BILL: marked("A provider's bill and the books do not agree"),
+    PaymentReview.BILL_MISSING: marked("A provider's bill cannot be had"),
 }
 REASON: Final = {
     Reason.NO_SERVICE: marked("Nothing came, or it stopped"),

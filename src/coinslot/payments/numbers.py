@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # as in coinslot.wire.ids
 _TIME_BITS = 40
 _RANDOM_BITS = 115
 _DIGITS = 31
 _NUMBER = re.compile(r"[0-9a-zA-Z]{32}")
+_MADE = re.compile(f"[pr][{_ALPHABET}]{{{_DIGITS}}}")
+_STEP = timedelta(milliseconds=10)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def payment_number() -> str:
@@ -26,6 +30,16 @@ def refund_number() -> str:
 def is_number(text: str) -> bool:
     """Whether it can be one of ours: 32 characters of [0-9a-zA-Z]."""
     return _NUMBER.fullmatch(text) is not None
+
+
+def made_at(number: str) -> datetime | None:
+    """When a number was made, by the clock of the machine that made it; None for what is none of ours."""
+    if not _MADE.fullmatch(number):
+        return None
+    value = 0
+    for digit in number[1:]:
+        value = value << 5 | _ALPHABET.index(digit)
+    return _EPOCH + (value >> _RANDOM_BITS) * _STEP
 
 
 def _digits() -> str:

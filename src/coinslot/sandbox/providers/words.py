@@ -43,6 +43,7 @@ _ZH: Final[Mapping[str, str]] = {
     "WeChat Pay (H5)": "微信支付（H5）",
     "Alipay": "支付宝",
     "Alipay (mobile web)": "支付宝（手机网站）",
+    "Card (Stripe)": "银行卡（Stripe）",
     # Its own pages.
     "Payment sandbox": "支付沙箱",
     "Scan": "扫码",

@@ -18,6 +18,7 @@ from coinslot.payments.port import (
     Forged,
     Headers,
     HttpReply,
+    NotOurs,
     Outcome,
     PaymentSeen,
     Provider,
@@ -109,6 +110,8 @@ async def take_notification(
     except Forged as error:
         log.warning("a notification for %s was refused: %s", merchant.merchant_id, error.code)
         return provider.answer(Outcome.REFUSED)
+    except NotOurs:
+        return provider.answer(Outcome.TAKEN)
     try:
         if await _store(pool, merchant, event, raw):
             stored()

@@ -166,7 +166,7 @@ def _foot(view: View, place: Place, width: int) -> list[RenderableType]:
         _books(view),
         _faults(view, width),
         _labelled("Open", f"{place.http_url}/wall  mqtt {place.mqtt}"),
-        _labelled("Data", f"{place.folder}  (log: demo.log in it)"),
+        _labelled("Data", f"{place.folder}  (demo.log, console-logins)"),
         Text("Try in another shell", style="bold"),
         *(Text(f" $ {line}", style="cyan") for line in place.tries),
     ]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from coinslot.app.demo_home import calling
+from coinslot.app.demo_house import House
 from coinslot.app.demo_picture import Place
 from coinslot.app.demo_world import World
 from coinslot.app.serve import Progress
@@ -50,7 +51,14 @@ def find_place(world: World, broker: BrokerAccess, folder: Path, url: str, *, cr
 
 
 def announce(
-    say: Progress, place: Place, api_key: str, took_s: float, *, sandbox: str, open_to_all: bool
+    say: Progress,
+    place: Place,
+    api_key: str,
+    took_s: float,
+    house: House,
+    *,
+    sandbox: str,
+    open_to_all: bool,
 ) -> None:
     """The first lines: the wall before everything else."""
     say.done(f"open {place.http_url}/wall")
@@ -58,6 +66,10 @@ def announce(
         say.done(f"  {line}")
     if open_to_all:
         say.done("anybody in this network can open and use this demo; its money and its secrets are invented")
+    logins = ", ".join(f"{one.login} {one.password}" for one in house.logins)
+    say.done(f"console       {place.http_url}/console  ({logins})")
+    say.done(f"front desk    {place.http_url}{house.desk_path}  (opens once)")
+    say.done(f"hotel system  {house.system_url}  (is told of every use; the wall shows what it hears)")
     say.done(f"web and API   {place.http_url}")
     say.done(f"payments      {sandbox}  (made-up WeChat Pay and Alipay: scan, pay, break them)")
     say.done(f"terminals     mqtts://{place.mqtt}")

@@ -22,6 +22,7 @@ from rich.live import Live
 from coinslot.app.demo_address import is_loopback
 from coinslot.app.demo_door import ServerDoor
 from coinslot.app.demo_facts import Reporter
+from coinslot.app.demo_house import House, furnish
 from coinslot.app.demo_lines import Lines, books_words
 from coinslot.app.demo_payments import DemoPayments
 from coinslot.app.demo_phones import DemoPhones
@@ -101,8 +102,7 @@ class DemoRun:
             reachable=not is_loopback(self._wish.host),
         )
         async with contextlib.AsyncExitStack() as ending:
-            payments = await self._open_payments(ending, world)
-            wall.sandbox_url = payments.url
+            payments, house = await self._open_neighbours(ending, world, wall)
             stack, url = await start_server(
                 self._installation, wall, payments, self._wish.host, self._wish.port
             )
@@ -118,7 +118,13 @@ class DemoRun:
             await self._terminals_on(stack)
             took_s = time.monotonic() - began_s
             announce(
-                self._say, place, world.api_key, took_s, sandbox=payments.url, open_to_all=wall.reachable
+                self._say,
+                place,
+                world.api_key,
+                took_s,
+                house,
+                sandbox=payments.url,
+                open_to_all=wall.reachable,
             )
             works = [wall.run(stack.client)]
             if self._wish.real_name:
@@ -156,16 +162,22 @@ class DemoRun:
             self._say.done(f"found {world.earlier_sessions} earlier sessions")
         return world
 
-    async def _open_payments(self, ending: contextlib.AsyncExitStack, world: World) -> DemoPayments:
-        """Before the server, which is told of it, and ended after it."""
-        payments = await ending.enter_async_context(DemoPayments(self._settings.data_dir, self._wish.host))
+    async def _open_neighbours(
+        self, ending: contextlib.AsyncExitStack, world: World, wall: DemoWall
+    ) -> tuple[DemoPayments, House]:
+        """The providers and the hotel's own system: before the server, which calls them, and ended after it."""
+        folder = self._settings.data_dir
+        payments = await ending.enter_async_context(DemoPayments(folder, self._wish.host))
+        await ending.enter_async_context(wall.system)
         pool = await open_pool(self._installation.database_url, max_size=1)
         try:
             async with pool.acquire() as connection:
                 await payments.seed(connection, world.operator)
+                house = await furnish(connection, world, wall.system, wall.keyring, folder)
         finally:
             await pool.close()
-        return payments
+        wall.sandbox_url, wall.logins = payments.url, house.logins
+        return payments, house
 
     def _make_terminals(self, world: World) -> None:
         folder = self._settings.data_dir / "terminals"

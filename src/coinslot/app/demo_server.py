@@ -7,6 +7,7 @@ import logging
 
 from coinslot.app.demo_address import pick_port, seen_from_outside
 from coinslot.app.demo_address import url as address
+from coinslot.app.demo_house import HERE
 from coinslot.app.demo_payments import DemoPayments
 from coinslot.app.demo_wall import DemoWall
 from coinslot.app.errors import Problem
@@ -40,7 +41,7 @@ async def start_server(
             # On this machine alone each browser's own way here is the right one, through a tunnel too.
             public_url=url if wall.reachable else "",
             demo=True,
-            webhook_networks=("127.0.0.0/8", "::1/128"),
+            webhook_networks=HERE,
             payments=payments.options(chosen, url),
             wall=lambda stack: wall.over(stack.pool),
         )

@@ -14,21 +14,22 @@ from nats.aio.client import Client
 
 from coinslot.access import stickers
 from coinslot.app.demo_counter import Counter
+from coinslot.app.demo_house import BESIDE_THE_WALL, desk_link
 from coinslot.app.demo_link_log import LinkLog
 from coinslot.app.demo_phones import DemoPhones
 from coinslot.app.demo_rooms import DemoRooms
+from coinslot.app.demo_staff import StaffLogin
+from coinslot.app.demo_system import HotelSystem
+from coinslot.app.demo_taps import display, troubles
 from coinslot.app.demo_wall_facts import facts, online
 from coinslot.app.demo_world import World
 from coinslot.engines.connect import UNANSWERED, Pool
 from coinslot.keyring import Keyring
 from coinslot.people.notices import Language
 from coinslot.sandbox.appliances.terminal import SimulatedTerminal
-from coinslot.terminal.display import in_chinese
 from coinslot.terminal.events import StopKey
-from coinslot.terminal.settings import Language as Spoken
-from coinslot.terminal.simulated import settings_for
 from coinslot.web.wall.port import ApplianceShown, Facts, LinkLine, Paid, TapShown, TextShown, Trouble
-from coinslot.web.wall.rooms import RoomShown, RoomTrouble
+from coinslot.web.wall.rooms import RoomShown, RoomTrouble, ToldShown
 from coinslot.wire.ids import TerminalId, new_id
 
 log = logging.getLogger(__name__)
@@ -69,12 +70,14 @@ class DemoWall:
         self._terminals = {one.id: one for one in terminals}
         self._fixed = _fixed(world, keyring)
         self._rooms = DemoRooms(world.rooms, self._terminals)
-        self.sandbox_url = ""
-        """Where payers' phones find the payment sandbox; whoever starts one says so."""
+        self.system = HotelSystem()
+        """The hotel's own; whoever starts the demo lets it listen."""
+        self.logins: tuple[StaffLogin, ...] = ()
+        """Of the console."""
         self.phones = phones
         self.keyring = keyring
         self.sandbox_url = ""
-        """Where payers' phones find the sandbox of payment providers."""
+        """Where payers' phones find the payment sandbox; whoever starts one says so."""
         self._counter = Counter(world.operator, world.currency)
         titles = {place.terminal: place.title for place in (*world.places, *world.rooms)}
         self._link = LinkLog(titles)
@@ -121,6 +124,23 @@ class DemoWall:
         """See `RoomsPort`."""
         return self.sandbox_url
 
+    @property
+    def console_logins(self) -> tuple[tuple[str, str], ...]:
+        """See `RoomsPort`."""
+        # Whoever else is in the network has the wall; the console is for who reads this machine's screen.
+        return () if self._reachable else tuple((one.login, one.password) for one in self.logins)
+
+    def told(self) -> tuple[ToldShown, ...]:
+        """See `RoomsPort`."""
+        return self.system.told()
+
+    async def desk_path(self) -> str:
+        """See `RoomsPort`."""
+        async with self._pool.acquire() as connection:
+            return await desk_link(
+                connection, self._world.operator, self._world.demo.hotel.site_id, BESIDE_THE_WALL
+            )
+
     def rooms(self, language: Language) -> tuple[RoomShown, ...]:
         """See `RoomsPort`."""
         return self._rooms.look(self._online, language)
@@ -159,7 +179,7 @@ class DemoWall:
             path=fixed.path,
             online=terminal.powered and terminal.id in self._online,
             powered=terminal.powered,
-            troubles=tuple(_troubles(terminal)),
+            troubles=tuple(troubles(terminal)),
             taps=tuple(self._tap(terminal, outlet, name, language) for outlet, name in fixed.outlets.items()),
         )
 
@@ -170,7 +190,7 @@ class DemoWall:
         return TapShown(
             outlet=outlet,
             name=name,
-            lines=_display(terminal, outlet, language) if terminal.powered else ("", ""),
+            lines=display(terminal, outlet, language) if terminal.powered else ("", ""),
             valve_open=water.is_open,
             flow_ml_per_min=water.flow.ml_per_min if flows else 0,
             glass_ml=self._glass_ml(terminal, outlet),
@@ -259,23 +279,3 @@ def _fixed(world: World, keyring: Keyring) -> dict[TerminalId, _Fixed]:
             outlets={**(known.outlets if known else {}), place.outlet: place.name},
         )
     return found
-
-
-def _troubles(terminal: SimulatedTerminal) -> list[Trouble]:
-    outlets = terminal.appliance.simulated.values()
-    found = {
-        Trouble.UNPLUGGED: not terminal.cable.plugged,
-        Trouble.POWER_CUT: not terminal.powered,
-        Trouble.METER_STUCK: any(one.meter_stuck for one in outlets),
-        Trouble.VALVE_STUCK: any(one.valve_stuck for one in outlets),
-        Trouble.LEAK: any(one.leak for one in outlets),
-    }
-    return [trouble for trouble, on in found.items() if on]
-
-
-def _display(terminal: SimulatedTerminal, outlet: int, language: Language) -> tuple[str, str]:
-    """The glass as it is, without the outlet's name, which stands above it; in Chinese where that is read."""
-    first, second = terminal.outlet(outlet).lines
-    name = settings_for(terminal.board.model, terminal.id, Spoken.EN).outlets[outlet].name
-    first = first.removeprefix(name).strip()
-    return (in_chinese(first), in_chinese(second)) if language == "zh" else (first, second)

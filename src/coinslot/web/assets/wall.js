@@ -168,7 +168,8 @@ async function send(form, pressed, again = false) {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.getAttribute("action")?.startsWith("/wall/")) return;
+  // What opens a page of its own is the browser's matter.
+  if (!form.getAttribute("action")?.startsWith("/wall/") || form.target) return;
   event.preventDefault();
   if (form.dataset.busy) return;
   form.dataset.busy = "1";

@@ -136,6 +136,11 @@ def _opens_nothing(page: Page) -> Response[bytes]:
     )
 
 
+async def is_desk(page: Page) -> bool:
+    """Whether this browser is one."""
+    return await _desk_here(page, _token_of(page)) is not None
+
+
 async def _desk_here(page: Page, token: str) -> DeskHere | None:
     return await find_desk_here(page.services.pool, token) if token else None
 

@@ -11,6 +11,7 @@ from litestar.response import Response
 from msgspec import Struct
 
 from coinslot.money.amounts import MoneyError, parse_amount
+from coinslot.web.desk.routes import is_desk
 from coinslot.web.pages import forms
 from coinslot.web.pages.forms import Form
 from coinslot.web.pages.languages import marked
@@ -39,6 +40,8 @@ class Said(Struct, frozen=True, kw_only=True):
     """A fresh seal for this browser's forms."""
     key: str = ""
     """A fresh key for the next payment."""
+    go: str = ""
+    """Where the browser goes then, if not back to the wall."""
 
 
 Act: TypeAlias = Callable[[Page, WallPort, Form], Awaitable[Said]]
@@ -99,6 +102,11 @@ async def back(page: Page, wall: WallPort, form: Form) -> Said:
     except KeyError:
         raise not_found() from None
     return Said(ok=True, text="" if felt else page.say(_NO_POWER))
+
+
+async def open_desk(page: Page, wall: WallPort, _form: Form) -> Said:
+    """The hotel's front desk, in this browser: the one that it is already, or one that it may become."""
+    return Said(ok=True, go="/desk" if await is_desk(page) else await wall.desk_path())
 
 
 async def break_room(_page: Page, wall: WallPort, form: Form) -> Said:

@@ -55,12 +55,40 @@ class RoomShown(Struct, frozen=True, kw_only=True):
     """What its touch display is to show; None without power."""
 
 
+class ToldShown(Struct, frozen=True, kw_only=True):
+    """A message that the hotel's own system has got."""
+
+    number: int
+    """From 1 on, rising."""
+    at_ms: int
+    right: bool
+    """Its signature is right; of any other message nothing is believed."""
+    kind: str
+    """One of `webhooks.model.EventKind`; empty when it is not believed."""
+    room: str
+    amount_minor: int | None
+    """The charge, what was paid, or what went back."""
+    currency: str
+    again: bool
+    """It had come before: for a receiver it is the same message."""
+
+
 class RoomsPort(Protocol):
     """The part of the wall's port that is about the hotel."""
 
     @property
     def payers_at(self) -> str:
         """Where payers' phones find the payment sandbox: its origin. Empty where none runs."""
+
+    @property
+    def console_logins(self) -> tuple[tuple[str, str], ...]:
+        """Logins of the console with their passwords; none where others than this machine see the wall."""
+
+    def told(self) -> tuple[ToldShown, ...]:
+        """What the hotel's own system was told, the newest last."""
+
+    async def desk_path(self) -> str:
+        """Where one browser becomes a front desk; whichever was the wall's before is none any more."""
 
     def rooms(self, language: Language) -> tuple[RoomShown, ...]:
         """Every appliance as it stands now, its display in this language."""

@@ -16,7 +16,7 @@ from coinslot.web.pages.page import Page
 from coinslot.web.pages.routes import PageOf
 from coinslot.web.problems import not_found
 from coinslot.web.streams import sse
-from coinslot.web.wall import acting, room_views, showing
+from coinslot.web.wall import acting, room_views, showing, told_views
 from coinslot.web.wall.acting import Act, Said
 from coinslot.web.wall.port import WallPort
 from coinslot.web.wall.stream import Watcher, events
@@ -87,12 +87,18 @@ async def wall_counter(page: PageOf) -> Response[bytes]:
     return await _pressed(page, acting.pay)
 
 
+@post("/wall/desk", status_code=200)
+async def wall_desk(page: PageOf) -> Response[bytes]:
+    """The hotel's front desk in this browser."""
+    return await _pressed(page, acting.open_desk)
+
+
 async def _pressed(page: Page, act: Act) -> Response[bytes]:
     said = await acting.outcome(page, _wall(page), act)
     if "application/json" in page.request.headers.get("accept", ""):
         return acting.as_json(page, said)
     if said.ok and not said.text:
-        return page.go("/wall")
+        return page.go(said.go or "/wall")
     return _page(page, said)
 
 
@@ -104,13 +110,16 @@ def _page(page: Page, said: Said) -> Response[bytes]:
         "wall/wall.html",
         status=200 if said.ok else 403 if said.again else 422,
         styles=("base.css", "wall.css"),
-        scripts=("wall.js", "wall_rooms.js", "wall_tour.js"),
+        scripts=("wall.js", "wall_rooms.js", "wall_told.js", "wall_tour.js"),
         frames=wall.payers_at,
+        payers_at=wall.payers_at,
         shown=[(one, showing.appliance(one, page.words)) for one in shown],
         qr_of=lambda path: showing.qr(page.base_url + path),
         troubles=showing.TROUBLES,
         texts=showing.texts(wall)[::-1],
         lines=showing.lines(wall)[::-1],
+        told=told_views.told(wall, page.words)[::-1],
+        logins=wall.console_logins,
         facts=msgspec.json.encode(wall.facts()).decode(),
         rooms=[(one, room_views.room(one, wall.payers_at, page.words)) for one in rooms],
         room_troubles=room_views.ROOM_TROUBLES,
@@ -143,4 +152,5 @@ def wall_pages() -> list[ControllerRouterHandler]:
         wall_back,
         wall_room,
         wall_counter,
+        wall_desk,
     ]

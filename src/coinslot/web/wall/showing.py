@@ -136,9 +136,7 @@ def texts(wall: WallPort, after: int = 0) -> tuple[TextView, ...]:
 
 
 def _text(one: TextShown) -> TextView:
-    return TextView(
-        n=one.number, at=_clock(one.at_ms), to=one.to, text=one.text, code=one.code, path=one.path
-    )
+    return TextView(n=one.number, at=clock(one.at_ms), to=one.to, text=one.text, code=one.code, path=one.path)
 
 
 def lines(wall: WallPort, after: int = 0) -> tuple[LineView, ...]:
@@ -149,7 +147,7 @@ def lines(wall: WallPort, after: int = 0) -> tuple[LineView, ...]:
 def _line(one: LinkLine) -> LineView:
     return LineView(
         n=one.number,
-        at=_clock(one.at_ms),
+        at=clock(one.at_ms),
         name=one.name,
         up=one.up,
         kind=one.kind,
@@ -158,7 +156,7 @@ def _line(one: LinkLine) -> LineView:
     )
 
 
-def _clock(at_ms: int) -> str:
+def clock(at_ms: int) -> str:
     """By the clock of this machine: a demo's visitors sit before it or beside it."""
     return time.strftime("%H:%M:%S", time.localtime(at_ms // 1000))
 

@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from coinslot.web.pages.languages import Words
 from coinslot.web.streams import event
-from coinslot.web.wall import room_views, showing
+from coinslot.web.wall import room_views, showing, told_views
 from coinslot.web.wall.port import Facts, WallPort
 from coinslot.web.wall.room_views import RoomView
 from coinslot.web.wall.showing import ApplianceView, LineView, TextView
+from coinslot.web.wall.told_views import ToldView
 
 EVERY_S: Final = 0.2
 
@@ -27,6 +28,8 @@ class News(Struct, frozen=True, kw_only=True):
     lines: tuple[LineView, ...]
     facts: Facts
     rooms: tuple[RoomView, ...] = ()
+    told: tuple[ToldView, ...] = ()
+    """What the hotel's own system heard."""
     form: str = ""
     """A fresh seal for the forms of who asked; a stream has none."""
 
@@ -42,6 +45,7 @@ class Watcher:
         self._facts: Facts | None = None
         self._texts = texts
         self._lines = lines
+        self._told = 0
 
     def news(self) -> News | None:
         """What is new since the last call; None for nothing. The first call tells everything."""
@@ -52,12 +56,14 @@ class Watcher:
         lines = showing.lines(self._wall, self._lines)
         changed = tuple(one for key, one in now.items() if one != self._appliances.get(key))
         changed_rooms = tuple(one for key, one in rooms.items() if one != self._rooms.get(key))
-        if not (changed or changed_rooms or texts or lines or facts != self._facts):
+        told = told_views.told(self._wall, self._words, self._told)
+        if not (changed or changed_rooms or texts or lines or told or facts != self._facts):
             return None
         self._appliances, self._rooms, self._facts = now, rooms, facts
         self._texts = texts[-1].n if texts else self._texts
         self._lines = lines[-1].n if lines else self._lines
-        return News(appliances=changed, texts=texts, lines=lines, facts=facts, rooms=changed_rooms)
+        self._told = told[-1].n if told else self._told
+        return News(appliances=changed, texts=texts, lines=lines, facts=facts, rooms=changed_rooms, told=told)
 
 
 async def events(wall: WallPort, words: Words) -> AsyncIterator[bytes]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Final, TypeVar, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from coinslot.payments.not_offered import NoPayouts, NoShares
 from coinslot.payments.port import (
     BillLine,
     Channel,
@@ -37,28 +33,22 @@ from coinslot.providers.alipay.answers import (
     RefundAnswer,
     RefundFound,
     Trade,
-    Unreadable,
     fen,
     payment_seen,
-    read,
     refund_found,
 )
 from coinslot.providers.alipay.bill_download import BillDownload
 from coinslot.providers.alipay.calls import page_parameters, qr_parameters, refund_parameters
-from coinslot.providers.alipay.library import Client
+from coinslot.providers.alipay.line import readable
 from coinslot.providers.alipay.refusals import Refused
-from coinslot.providers.alipay.seals import Seals
 from coinslot.providers.alipay.settings import AlipayKeys
-from coinslot.providers.alipay.wire import Wire
+from coinslot.providers.alipay.sharing import Sharing
+from coinslot.providers.alipay.transfers import Transfers
 from coinslot.providers.exchange import Deadlines
 
-_THREADS: Final = 16
-_GIVEN_UP: Final = ("CLOSED", "this connection to Alipay was given up: nothing was sent")
-_T = TypeVar("_T")
 
-
-class Alipay(NoShares, NoPayouts):
-    """See `payments.port.Provider`. The library blocks, so each call takes one of its own threads."""
+class Alipay(Sharing, Transfers):
+    """See `payments.port.Provider`."""
 
     name = "alipay"
     bill_zone = "Asia/Shanghai"
@@ -70,24 +60,8 @@ class Alipay(NoShares, NoPayouts):
         deadlines: Deadlines | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.merchant = keys.seller_id
-        self._keys = keys
-        self._now = now
-        self._deadlines = deadlines or Deadlines()
-        self._seals = Seals(keys.public_pems)
-        self._wire = Wire(keys, self._seals, self._deadlines)
-        self._client = Client(keys, self._wire.send, now)
+        super().__init__(keys, deadlines, now)
         self._bills = BillDownload(keys, self._client, self._wire, now)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="alipay")
-        self._is_closed = False
-
-    def close_connections(self) -> None:
-        """Take no more calls; those under way end by their deadlines."""
-        # Calls that wait for a thread are let through to hear that, since to cancel them would look as if somebody
-        # had cancelled whoever asked.
-        self._is_closed = True
-        self._threads.shutdown(wait=False)
-        self._wire.close()
 
     async def create(self, order: PaymentOrder) -> Created:
         """See `payments.port.Provider`. A page is an address that we sign: Alipay hears of it when it is opened, and
@@ -112,7 +86,7 @@ class Alipay(NoShares, NoPayouts):
                 return PaymentSeen(number=number, state=PaymentState.ABSENT)
             raise refused.error from None
         _same(told.out_trade_no, number)
-        return _readable(lambda: payment_seen(told))
+        return readable(lambda: payment_seen(told))
 
     async def close(self, number: str) -> PaymentSeen:
         """See `payments.port.Provider`. By close alone: cancel would give back what was paid meanwhile."""
@@ -145,7 +119,7 @@ class Alipay(NoShares, NoPayouts):
             if seen.state is RefundState.ABSENT:
                 raise Unknown("FUND_CHANGE", "taken, and not there yet")
             return seen
-        if not order.amount_minor <= _readable(lambda: fen(told.refund_fee)) <= order.total_minor:
+        if not order.amount_minor <= readable(lambda: fen(told.refund_fee)) <= order.total_minor:
             raise Unknown("CONTENT", "the sum given back does not fit the refund")
         return RefundSeen(
             number=order.number,
@@ -170,7 +144,7 @@ class Alipay(NoShares, NoPayouts):
             if refused.is_absent:
                 return RefundSeen(number=number, payment_number=payment_number, state=RefundState.ABSENT)
             raise refused.error from None
-        return _readable(lambda: refund_found(told, number, payment_number, self.merchant))
+        return readable(lambda: refund_found(told, number, payment_number, self.merchant))
 
     async def download_bill(self, day: date) -> tuple[BillLine, ...]:
         """See `payments.port.Provider`. Empty when there is no bill a day after it was due: nothing happened."""
@@ -196,45 +170,11 @@ class Alipay(NoShares, NoPayouts):
         _same(told.out_trade_no, order.number)
         return Created(qr=told.qr_code)
 
-    async def _call(self, kind: type[_T], work: Callable[..., bytes], **parameters: object) -> _T:
-        """The answer. Refused, RetrySameKey, Unknown."""
-        span = await self._in_thread(functools.partial(work, **parameters), self._deadlines.whole_s)
-        return _readable(lambda: read(span, kind))
-
-    async def _in_thread(self, work: Callable[[], _T], within_s: float) -> _T:
-        asked = time.monotonic()
-
-        def begun() -> _T:
-            if self._is_closed:
-                raise RetrySameKey(*_GIVEN_UP)
-            if time.monotonic() - asked > self._deadlines.connect_s:
-                raise RetrySameKey("BUSY", "too many calls wait for Alipay: nothing was sent")
-            return work()
-
-        try:
-            future = asyncio.get_running_loop().run_in_executor(self._threads, begun)
-        except RuntimeError:
-            raise RetrySameKey(*_GIVEN_UP) from None
-        try:
-            # The work ends by itself in time; this is for work that finds no thread, or a library that hangs.
-            async with asyncio.timeout(within_s + self._deadlines.connect_s + 1):
-                return await future
-        except TimeoutError:
-            raise Unknown("TIMEOUT", "Alipay did not answer in time") from None
-
 
 def _same(told: str, number: str) -> None:
     """An answer is signed, but not to which question: an old one about another order would verify."""
     if told != number:
         raise Unknown("CONTENT", "the answer is about another order")
-
-
-def _readable(reading: Callable[[], _T]) -> _T:
-    """Of a verified answer; Unknown when it is not as documented."""
-    try:
-        return reading()
-    except Unreadable as doubt:
-        raise Unknown("CONTENT", str(doubt)) from None
 
 
 if TYPE_CHECKING:

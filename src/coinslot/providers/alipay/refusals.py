@@ -33,6 +33,8 @@ _LATER: Final = {
     "SYSTEM_RATE_LIMIT": "too many calls",
     "USER_RATE_LIMIT": "too many calls",
     "SELLER_BALANCE_NOT_ENOUGH": "the merchant's balance does not cover it: top it up",
+    "PAYER_BALANCE_NOT_ENOUGH": "the merchant's balance does not cover it: top it up",
+    "BALANCE_IS_NOT_ENOUGH": "the merchant's balance does not cover it: top it up",
     "REASON_TRADE_BEEN_FREEZEN": "the trade is frozen: ask Alipay",
 }
 _NEVER: Final = {
@@ -52,9 +54,16 @@ _NEVER: Final = {
     "TRADE_HAS_CLOSE": "the trade is closed: never paid, or all of it given back",
     "TRADE_STATUS_ERROR": "the trade's state does not allow it",
     "TRADE_NOT_EXIST": "there is no such trade",
+    "ALLOC_AMOUNT_VALIDATE_ERROR": "more than what may be shared of the trade",
+    "ROYALTY_RECEIVER_INVALID": "a receiver cannot get shares",
+    "USER_NOT_EXIST": "there is no such receiver",
+    "PAYEE_NOT_EXIST": "there is no such payee",
+    "PAYEE_USER_INFO_ERROR": "the payee has another name",
+    "ORDER_NOT_EXIST": "there is no such transfer",
     "TRADE_NOT_ALLOW_REFUND": "the contract does not allow refunds of this trade",
 }
-_NOT_THERE: Final = frozenset({"TRADE_NOT_EXIST"})
+# The page of settle.query names no code for a split that never was: these are what merchants tell of.
+_NOT_THERE: Final = frozenset({"TRADE_NOT_EXIST", "ORDER_NOT_EXIST", "TRADE_SETTLE_NOT_EXIST"})
 _TAKEN: Final = frozenset(
     {
         "TRADE_HAS_SUCCESS",

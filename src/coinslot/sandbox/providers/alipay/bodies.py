@@ -58,6 +58,15 @@ class NamedBody(Struct, frozen=True, forbid_unknown_fields=True):
     query_options: tuple[str, ...] = ()
 
 
+class RoyaltyBack(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one receiver gives back of a refund."""
+
+    royalty_type: str
+    trans_out: str
+    trans_out_type: str
+    amount: str
+
+
 class RefundBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Of refund. What is not documented may make the real one refund twice: refused here."""
 
@@ -67,6 +76,7 @@ class RefundBody(Struct, frozen=True, forbid_unknown_fields=True):
     out_request_no: str = ""
     refund_reason: str = ""
     query_options: tuple[str, ...] = ()
+    refund_royalty_parameters: tuple[RoyaltyBack, ...] = ()
 
 
 class RefundQueryBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +86,77 @@ class RefundQueryBody(Struct, frozen=True, forbid_unknown_fields=True):
     out_trade_no: str = ""
     trade_no: str = ""
     query_options: tuple[str, ...] = ()
+
+
+class Receiver(Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody who may get shares."""
+
+    type: str
+    account: str
+    name: str = ""
+    memo: str = ""
+
+
+class BindBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of royalty.relation.bind."""
+
+    out_request_no: str
+    receiver_list: tuple[Receiver, ...]
+
+
+class Royalty(Struct, frozen=True, forbid_unknown_fields=True):
+    """One part of a settlement."""
+
+    royalty_type: str
+    trans_in_type: str
+    trans_in: str
+    amount: str
+    desc: str = ""
+
+
+class SettleBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of order.settle."""
+
+    out_request_no: str
+    trade_no: str
+    royalty_parameters: tuple[Royalty, ...]
+    royalty_mode: str = "sync"
+    extend_params: dict[str, str] = {}
+
+
+class SettleQueryBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of order.settle.query."""
+
+    out_request_no: str
+    trade_no: str
+
+
+class Payee(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who gets a transfer."""
+
+    identity: str
+    identity_type: str
+    name: str = ""
+
+
+class TransferBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of fund.trans.uni.transfer."""
+
+    out_biz_no: str
+    product_code: str
+    biz_scene: str
+    trans_amount: str
+    order_title: str
+    payee_info: Payee
+    remark: str = ""
+
+
+class TransferQueryBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of fund.trans.common.query."""
+
+    out_biz_no: str
+    product_code: str
+    biz_scene: str
 
 
 class BillBody(Struct, frozen=True, forbid_unknown_fields=True):

@@ -66,6 +66,8 @@ class Order:
     paid_at: datetime | None = None
     closed_at: datetime | None = None
     refunds: list[Refund] = field(default_factory=list)
+    split_out: dict[str, int] = field(default_factory=dict)
+    """Fen that receivers of shares have got and not given back, by account."""
 
     @property
     def is_paid(self) -> bool:
@@ -196,6 +198,8 @@ class Book:
     def finish_refund(self, order: Order, refund: Refund, now: datetime) -> None:
         """The money is with the payer; when all of it is, the trade is closed."""
         refund.done = True
+        for each in refund.body.refund_royalty_parameters:
+            order.split_out[each.trans_out] -= fen(each.amount)
         if order.refunded() >= order.body.fen:
             _end(order, now)
 
@@ -227,6 +231,16 @@ def _check_refund(order: Order, body: RefundBody, amount: int, now: datetime) ->
     reserved = sum(each.fen for each in order.refunds)
     if amount + reserved > order.body.fen:
         raise failed("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL", "more than what is left of the trade")
+    back = 0
+    for each in body.refund_royalty_parameters:
+        part = fen(each.amount)
+        if part > order.split_out.get(each.trans_out, 0):
+            raise failed("ACQ.REFUND_ROYALTY_ERROR", "more than what this receiver got")
+        back += part
+    if back > amount:
+        raise wrong_value("more comes back than the buyer gets")
+    if amount - back > order.body.fen - order.refunded() - sum(order.split_out.values()):
+        raise failed("ACQ.SELLER_BALANCE_NOT_ENOUGH", "part of the trade was shared: have it come back")
     if amount != order.body.fen and not body.out_request_no:
         raise failed("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL", "a part needs an out_request_no")
 

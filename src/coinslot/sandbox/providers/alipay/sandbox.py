@@ -12,7 +12,10 @@ from coinslot.sandbox.providers.alipay.calls import Calls
 from coinslot.sandbox.providers.alipay.gateway import Gateway
 from coinslot.sandbox.providers.alipay.notices import GAPS_S, Notices
 from coinslot.sandbox.providers.alipay.refused import Refused, failed
+from coinslot.sandbox.providers.alipay.royalties import Royalties
+from coinslot.sandbox.providers.alipay.royalty_calls import RoyaltyCalls
 from coinslot.sandbox.providers.alipay.told import yuan
+from coinslot.sandbox.providers.alipay.transfers import TransferCalls, Transfers
 from coinslot.sandbox.providers.clock import SandboxClock
 from coinslot.sandbox.providers.http import Reply, Request, Route, html_reply, json_reply, redirect
 from coinslot.sandbox.providers.pages import page
@@ -49,6 +52,10 @@ class AlipaySandbox:
         self.notices = Notices(account, switches, self.retries, self.wire_now)
         self._gateway = Gateway(account, switches, self.notices, self.wire_now)
         self._calls = Calls(self, self._gateway, clock, switches)
+        self.royalties = Royalties()
+        self.transfers = Transfers()
+        RoyaltyCalls(self, self._gateway, clock, switches)
+        TransferCalls(self.transfers, self._gateway, clock, switches)
         self._bills = Bills(account, self.book, self._gateway, clock, switches)
 
     def routes(self) -> tuple[Route, ...]:

@@ -34,6 +34,7 @@ from coinslot.web.customer.arriving import ARRIVING
 from coinslot.web.customer.money_pages import MONEY
 from coinslot.web.customer.using import USING
 from coinslot.web.desk.routes import DESK
+from coinslot.web.guest.routes import GUEST
 from coinslot.web.health import healthz
 from coinslot.web.keys import ApiKeys, key_guard
 from coinslot.web.metrics import Metrics, metrics_route
@@ -80,7 +81,15 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
     )
     pages = page_router(
-        [*ARRIVING, *USING, *MONEY, *DOOR, *DESK, *(wall_pages() if services.wall is not None else ())]
+        [
+            *ARRIVING,
+            *USING,
+            *MONEY,
+            *GUEST,
+            *DOOR,
+            *DESK,
+            *(wall_pages() if services.wall is not None else ()),
+        ]
     )
     door = services.payments
     notify_door = None if door is None else NotifyDoor(door)

@@ -10,6 +10,7 @@ from coinslot.access import stickers
 from coinslot.sessions.states import State
 from coinslot.web import reading
 from coinslot.web.customer import bill_text, quality
+from coinslot.web.customer.fapiao import about_own, part_of
 from coinslot.web.customer.own import find_own, not_yours
 from coinslot.web.pages.routes import PageOf
 from coinslot.web.views import view_of
@@ -49,5 +50,6 @@ async def bill_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
         earned=await reading.points_of_session(pool, session.operator, session.id),
         points=await reading.points_balance(pool, session.operator, session.customer or ""),
         appliance_path=f"/m/{stickers.sign(page.services.keyring, own.place.code)}",
+        fapiao=await part_of(page, about_own(session, own.place)),
         help_phone=own.place.help_phone,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-from coinslot.web.customer import bill, history, live, me, report
+from coinslot.web.customer import bill, fapiao, history, live, me, report
 
 USING: list[ControllerRouterHandler] = [
     live.live_page,
@@ -13,6 +13,8 @@ USING: list[ControllerRouterHandler] = [
     live.stop_again,
     live.stop_session,
     bill.bill_page,
+    fapiao.fapiao_page,
+    fapiao.fapiao,
     report.report_page,
     report.report,
     history.history_page,

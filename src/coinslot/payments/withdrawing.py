@@ -53,6 +53,18 @@ def bonus_with(bonus_minor: int, paid_minor: int, refunded_minor: int) -> int:
     return bonus_minor * refunded_minor // paid_minor
 
 
+def bonus_part(
+    bonus_minor: int, paid_minor: int, *, before_minor: int, more_minor: int, taken_minor: int
+) -> int:
+    """What of a top-up's bonus belongs to the next `more_minor` of it, when `before_minor` has gone back and taken
+    `taken_minor` along. What the wallet did not have then is not asked for again: it was spent.
+    """
+    with_more_minor = bonus_with(bonus_minor, paid_minor, before_minor + more_minor)
+    due_minor = with_more_minor - bonus_with(bonus_minor, paid_minor, before_minor)
+    # After refunds that failed, the parts' roundings may come to more than the whole.
+    return max(0, min(due_minor, bonus_minor - taken_minor))
+
+
 def plan_withdrawal(payments: Iterable[Refundable], amount_minor: int, now: datetime) -> WithdrawalPlan:
     """Back to where it came from, oldest payment first. ValueError for an amount that is not above zero."""
     if amount_minor <= 0:

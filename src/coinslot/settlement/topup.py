@@ -34,11 +34,12 @@ async def pay_in_cash(
     Call it within a transaction. `key` names the payment: the same one twice is posted once, with another
     amount it is a KeyConflict. LedgerError for what the ledger refuses.
     """
-    principal, arrears = [
+    # The bonus too, which is posted to as well: whoever holds one and wants another would deadlock with a use's hold.
+    principal, _, arrears = keys = [
         (purse.operator, path(purse.customer), purse.currency)
-        for path in (accounts.customer_principal, accounts.customer_arrears)
+        for path in (accounts.customer_principal, accounts.customer_bonus, accounts.customer_arrears)
     ]
-    held = await lock_balances(connection, [principal, arrears])
+    held = await lock_balances(connection, keys)
     payment = cash_topup(
         purse.operator,
         key,

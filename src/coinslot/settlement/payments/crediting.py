@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from coinslot.ledger import accounts, events
-from coinslot.ledger.store import lock_balances, post
+from coinslot.ledger.store import post
 from coinslot.payments.model import GIVEN_BACK, Attempt, Intent, IntentPurpose, Merchant
 from coinslot.payments.port import PaymentSeen
+from coinslot.settlement.changes import Purse
+from coinslot.settlement.payments.bonuses import hold_wallet
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund
 from coinslot.settlement.payments.unit import Connection
 from coinslot.wire.ids import CustomerId, OperatorId, new_id
@@ -85,11 +87,7 @@ async def _fill_wallet(
     connection: Connection, attempt: Attempt, intent: Intent, customer: CustomerId
 ) -> None:
     operator, currency = intent.operator_id, intent.currency
-    principal, arrears = [
-        (operator, path(customer), currency)
-        for path in (accounts.customer_principal, accounts.customer_arrears)
-    ]
-    held = await lock_balances(connection, [principal, arrears])
+    wallet = await hold_wallet(connection, Purse(operator, customer, currency))
     key = f"payment:{intent.intent_id}:topup"
     entries = [
         events.topup_with_bonus(
@@ -103,7 +101,7 @@ async def _fill_wallet(
         )
     ]
     # What is owed comes first, out of principal and never out of a bonus.
-    if repaid_minor := min(held[arrears], held[principal] + intent.amount_minor):
+    if repaid_minor := min(wallet.arrears_minor, wallet.principal_minor + intent.amount_minor):
         entries.append(
             events.arrears_repaid(operator, f"arrears:{key}", customer, currency, amount_minor=repaid_minor)
         )

@@ -49,6 +49,17 @@ class TooMuch(InputError):
         self.left_minor = left_minor
 
 
+class BonusHeld(InputError):
+    """Bonus that goes with a payment is set aside for a use that runs: it is neither in the wallet nor spent."""
+
+    def __init__(self, held_minor: int) -> None:
+        super().__init__(
+            f"the wallet: {held_minor} minor units of the bonus that goes with it are set aside for a use that runs;"
+            " ask for less, or when that is over"
+        )
+        self.held_minor = held_minor
+
+
 class Barred(StrEnum):
     """Why somebody may not decide about a refund."""
 

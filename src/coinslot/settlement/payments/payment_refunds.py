@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from coinslot.fields import MissingError
-from coinslot.ledger import events
 from coinslot.payments.model import GIVEN_BACK, Attempt, IntentPurpose
 from coinslot.payments.states import AttemptState
-from coinslot.payments.withdrawing import bonus_with
+from coinslot.payments.withdrawing import Part
 from coinslot.settlement.changes import Purse
+from coinslot.settlement.payments.bonuses import bonus_back, bonus_taken, hold_wallet, refuse_held
 from coinslot.settlement.payments.crediting import is_forgotten_customer
 from coinslot.settlement.payments.errors import NotRefundable, Unrefundable
 from coinslot.settlement.payments.proposals import Proposal, figures_of, return_of
@@ -17,7 +17,6 @@ from coinslot.settlement.payments.refund_plans import (
     Leaving,
     Plan,
     choose_way,
-    hold_wallet,
     leaves_wallet,
 )
 from coinslot.settlement.payments.refund_requests import Way, What
@@ -29,15 +28,6 @@ from coinslot.wire.ids import OperatorId, SessionId
 
 _PAID_BY: Final = "SELECT paid_by FROM payment_intent WHERE operator_id = $1 AND intent_id = $2"
 _SESSION: Final = "SELECT session_id FROM payment_start WHERE operator_id = $1 AND intent_id = $2"
-# What a provider would not do is in the wallet again, its bonus too.
-_BEFORE: Final = """
-    SELECT coalesce(sum((q.outcome::jsonb->>'amount_minor')::bigint), 0)::bigint,
-        coalesce(sum((q.outcome::jsonb->>'bonus_back_minor')::bigint
-                     + (q.outcome::jsonb->>'bonus_spent_minor')::bigint), 0)::bigint
-    FROM refund_decision q
-    JOIN refund r ON r.operator_id = q.operator_id AND r.withdrawal_id = q.outcome::jsonb->>'withdrawal'
-    WHERE q.operator_id = $1 AND q.what = 'payment' AND q.target = $2 AND q.state = 'done' AND r.state <> 'closed'
-"""
 
 
 async def find_payment(access: Access, operator: OperatorId, target: str) -> Attempt:
@@ -68,7 +58,9 @@ async def session_paid_by(access: Access, operator: OperatorId, attempt: Attempt
 async def plan_payment_refund(
     connection: Connection, operator: OperatorId, number: str, amount_minor: int | None, way: Way | None
 ) -> Plan:
-    """What giving back so much of a top-up, or all that can be, comes to. MissingError, NotRefundable, TooMuch."""
+    """What giving back so much of a top-up, or all that can be, comes to. MissingError, NotRefundable, TooMuch,
+    BonusHeld.
+    """
     known = await find_payment(connection, operator, number)
     choose_way(known.number, way, Way.PAYER)
     intent = await find_intent(connection, operator, known.intent_id)
@@ -88,15 +80,11 @@ async def plan_payment_refund(
     wallet = await hold_wallet(connection, purse)
     most_minor = min(attempt.refundable_minor, wallet.free_minor)
     wanted_minor = chosen(attempt.number, amount_minor, most_minor)
-    before = await connection.fetchrow(_BEFORE, operator, attempt.number)
-    assert before is not None
-    goes_minor = bonus_with(intent.bonus_minor, attempt.amount_minor, before[0] + wanted_minor) - before[1]
-    bonus_minor = min(goes_minor, wallet.bonus_minor)
+    back = await bonus_back(connection, purse, [Part(attempt.number, wanted_minor)], wallet.bonus_minor)
+    await refuse_held(connection, purse, back)
     entries = [leaves_wallet(purse, wanted_minor)]
-    if bonus_minor:
-        entries.append(
-            events.bonus_taken(operator, "proposed", purse.customer, purse.currency, amount_minor=bonus_minor)
-        )
+    if back.taken_minor:
+        entries.append(bonus_taken(purse, "proposed", back.taken_minor))
     proposal = Proposal(
         what=What.PAYMENT,
         target=attempt.number,
@@ -108,8 +96,8 @@ async def plan_payment_refund(
         most_minor=most_minor,
         figures=figures_of(entries),
         returns=(return_of(attempt, wanted_minor),),
-        bonus_back_minor=bonus_minor,
-        bonus_spent_minor=goes_minor - bonus_minor,
+        bonus_back_minor=back.taken_minor,
+        bonus_spent_minor=back.short_minor,
     )
-    leaving = Leaving(purse=purse, amount_minor=wanted_minor, only=attempt.number, bonus_minor=bonus_minor)
+    leaving = Leaving(purse=purse, amount_minor=wanted_minor, only=attempt.number)
     return Plan(proposal=proposal, entries=(), leaving=leaving)

@@ -6,7 +6,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from coinslot.ledger import events
 from coinslot.ledger.store import post
 from coinslot.payments.model import Refund
 from coinslot.rows import many
@@ -65,12 +64,6 @@ async def _leave_wallet(
         attempt = await find_attempt(connection, purse.operator, refund.attempt_number)
         assert attempt is not None
         returns.append(return_of(attempt, refund.amount_minor, refund.number))
-    if leaving.bonus_minor:
-        [only] = returns
-        taken = events.bonus_taken(
-            purse.operator, only.number, purse.customer, purse.currency, amount_minor=leaving.bonus_minor
-        )
-        await post(connection, [taken])
     return replace(
         proposal,
         returns=tuple(returns),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from coinslot.ledger import accounts, events
+from coinslot.ledger import events
 from coinslot.ledger.entries import Entry
-from coinslot.ledger.store import lock_balances
 from coinslot.payments.model import Attempt, Why
 from coinslot.settlement.changes import Purse
 from coinslot.settlement.payments.errors import NotRefundable, Unrefundable
 from coinslot.settlement.payments.proposals import Proposal
 from coinslot.settlement.payments.refund_requests import Way
-from coinslot.settlement.payments.unit import Connection
 
 
 class Direct(Struct, frozen=True, kw_only=True):
@@ -26,14 +24,12 @@ class Direct(Struct, frozen=True, kw_only=True):
 
 
 class Leaving(Struct, frozen=True, kw_only=True):
-    """Principal that leaves the wallet again, back to the payments it came from."""
+    """Principal that leaves the wallet again, back to the payments it came from, each with its part of the bonus."""
 
     purse: Purse
     amount_minor: int
     only: str | None = None
     """The one payment that it goes back to."""
-    bonus_minor: int = 0
-    """What of the bonus goes with it."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -43,28 +39,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     direct: Direct | None = None
     leaving: Leaving | None = None
-
-
-class Wallet(Struct, frozen=True, kw_only=True):
-    """A customer's balances, held."""
-
-    principal_minor: int
-    bonus_minor: int
-    arrears_minor: int
-
-    @property
-    def free_minor(self) -> int:
-        """Principal that nothing is owed against."""
-        return max(0, self.principal_minor - self.arrears_minor)
-
-
-async def hold_wallet(connection: Connection, purse: Purse) -> Wallet:
-    """All three at once, in the ledger's order; after payments and sessions, before anything is posted."""
-    paths = (accounts.customer_principal, accounts.customer_bonus, accounts.customer_arrears)
-    keys = [(purse.operator, path(purse.customer), purse.currency) for path in paths]
-    held = await lock_balances(connection, keys)
-    principal, bonus, arrears = (held[key] for key in keys)
-    return Wallet(principal_minor=principal, bonus_minor=bonus, arrears_minor=arrears)
 
 
 def leaves_wallet(purse: Purse, amount_minor: int) -> Entry:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from coinslot.fields import MissingError
 from coinslot.ledger import accounts, events
 from coinslot.ledger.entries import Entry
@@ -13,6 +15,7 @@ from coinslot.payments.withdrawing import can_carry
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.changes import Purse
+from coinslot.settlement.payments.bonuses import bonus_back, bonus_taken, hold_wallet, refuse_held
 from coinslot.settlement.payments.crediting import is_forgotten_customer
 from coinslot.settlement.payments.errors import NotRefundable, TooMuch, Unrefundable
 from coinslot.settlement.payments.proposals import Proposal, Return, figures_of, return_of
@@ -21,7 +24,6 @@ from coinslot.settlement.payments.refund_plans import (
     Leaving,
     Plan,
     choose_way,
-    hold_wallet,
     leaves_wallet,
 )
 from coinslot.settlement.payments.refund_requests import Way, What
@@ -132,16 +134,28 @@ async def _to_customer(
     parts = await plan_parts(connection, purse, payments, out_minor)
     by_number = {payment.number: payment for payment in payments}
     returns = tuple(return_of(by_number[part.number], part.amount_minor) for part in parts.parts)
-    out = leaves_wallet(purse, out_minor)
-    proposal = _proposal(
-        session,
-        charged,
-        chosen_way,
-        wanted_minor,
-        charged.left_minor,
-        (entry, out),
-        returns,
-        parts.by_hand_minor,
+    # The bonus that the session gives back is in the wallet by then.
+    in_minor = -sum(
+        leg.amount_minor for leg in entry.postings if leg.account == accounts.customer_bonus(customer)
+    )
+    back = await bonus_back(connection, purse, parts.parts, wallet.bonus_minor + in_minor)
+    await refuse_held(connection, purse, back)
+    leaves = [entry, leaves_wallet(purse, out_minor)]
+    if back.taken_minor:
+        leaves.append(bonus_taken(purse, "proposed", back.taken_minor))
+    proposal = msgspec.structs.replace(
+        _proposal(
+            session,
+            charged,
+            chosen_way,
+            wanted_minor,
+            charged.left_minor,
+            tuple(leaves),
+            returns,
+            parts.by_hand_minor,
+        ),
+        bonus_back_minor=back.taken_minor,
+        bonus_spent_minor=back.short_minor,
     )
     leaving = Leaving(purse=purse, amount_minor=out_minor)
     return Plan(proposal=proposal, entries=(entry,), leaving=leaving)

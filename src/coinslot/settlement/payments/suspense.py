@@ -16,10 +16,11 @@ from coinslot.payments.model import Attempt, Mark, Why
 from coinslot.payments.states import AttemptEvent, AttemptState
 from coinslot.rows import many, one
 from coinslot.settlement.changes import Purse
+from coinslot.settlement.payments.bonuses import hold_wallet
 from coinslot.settlement.payments.crediting import is_forgotten_customer
 from coinslot.settlement.payments.errors import NotRefundable, TooMuch, Unrefundable
 from coinslot.settlement.payments.proposals import Proposal, figures_of, return_of
-from coinslot.settlement.payments.refund_plans import Direct, Plan, choose_way, hold_wallet
+from coinslot.settlement.payments.refund_plans import Direct, Plan, choose_way
 from coinslot.settlement.payments.refund_requests import RefundWish, Way
 from coinslot.settlement.payments.rows import Access, find_attempt, lock_intent
 from coinslot.settlement.payments.session_refunds import find_session, hold_charge

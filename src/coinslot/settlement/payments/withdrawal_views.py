@@ -9,11 +9,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from coinslot.ledger import accounts
 from coinslot.payments.model import Attempt, Refund, Withdrawal
 from coinslot.payments.states import RefundState
 from coinslot.payments.withdrawing import Part, Refundable, WithdrawalPlan, plan_withdrawal
 from coinslot.rows import many, one
 from coinslot.settlement.changes import Purse
+from coinslot.settlement.payments.bonuses import BonusBack, bonus_back, held_bonus
 from coinslot.settlement.payments.rows import ATTEMPT_COLUMNS, REFUND_COLUMNS, WITHDRAWAL_COLUMNS, Access
 from coinslot.wire.ids import CustomerId, OperatorId
 
@@ -37,6 +39,10 @@ _PARTS: Final = f"""
     LEFT JOIN counter_refund c ON c.operator_id = r.operator_id AND c.number = r.number AND c.receipt_id IS NULL
     WHERE r.operator_id = $1 AND r.withdrawal_id = $2 ORDER BY a.paid_at, r.number
 """
+_BONUS: Final = """
+    SELECT coalesce((SELECT amount_minor FROM ledger_balance
+                     WHERE operator_id = $1 AND account = $2 AND currency = $3), 0)
+"""
 _LATELY: Final = """
     SELECT count(*) FROM withdrawal w
     WHERE w.customer_id = $2 AND w.operator_id = $1 AND w.asked_at > now() - interval '1 day'
@@ -59,6 +65,10 @@ class Preview(Struct, frozen=True, kw_only=True):
     """Oldest payment first."""
     by_hand_minor: int
     """What is paid at the counter or by transfer."""
+    bonus_back_minor: int
+    """The part of the bonus that leaves the wallet with these payments."""
+    bonus_held_minor: int
+    """What of that a use that runs has set aside: while it does, so much cannot be withdrawn."""
     seal: str
     """A short hash of all that: another plan has another one."""
 
@@ -114,11 +124,17 @@ async def preview_withdrawal(access: Access, purse: Purse, amount_minor: int) ->
     ]
     now: datetime = await access.fetchval("SELECT clock_timestamp()")
     plan = plan_withdrawal(refundable, amount_minor, now)
+    bonus_minor: int = await access.fetchval(
+        _BONUS, purse.operator, accounts.customer_bonus(purse.customer), purse.currency
+    )
+    back = await bonus_back(access, purse, plan.parts, bonus_minor)
     return Preview(
         amount_minor=amount_minor,
         parts=tuple(_going(by_number[part.number], part) for part in plan.parts),
         by_hand_minor=plan.by_hand_minor,
-        seal=_seal(plan),
+        bonus_back_minor=back.taken_minor,
+        bonus_held_minor=await held_bonus(access, purse, back),
+        seal=_seal(plan, back),
     )
 
 
@@ -152,8 +168,7 @@ def _going(payment: Attempt, part: Part) -> Going:
     return Going(amount_minor=part.amount_minor, provider=payment.provider, paid_at=payment.paid_at)
 
 
-def _seal(plan: WithdrawalPlan) -> str:
-    told = "\n".join(
-        [*(f"{part.number} {part.amount_minor}" for part in plan.parts), str(plan.by_hand_minor)]
-    )
+def _seal(plan: WithdrawalPlan, back: BonusBack) -> str:
+    parts = [f"{part.number} {part.amount_minor}" for part in plan.parts]
+    told = "\n".join([*parts, str(plan.by_hand_minor), str(back.taken_minor)])
     return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -10,14 +10,15 @@ from msgspec import Struct
 
 from coinslot.audit import write_audit
 from coinslot.fields import FieldError, MissingError
-from coinslot.ledger import accounts, events
-from coinslot.ledger.store import lock_balances, post
+from coinslot.ledger import events
+from coinslot.ledger.store import post
 from coinslot.money import MAX_MINOR
 from coinslot.payments.model import Attempt, Why, Withdrawal
 from coinslot.payments.numbers import refund_number
 from coinslot.payments.withdrawing import Refundable, WithdrawalPlan, plan_withdrawal
 from coinslot.rows import many, one
 from coinslot.settlement.changes import Purse
+from coinslot.settlement.payments.bonuses import bonus_back, bonus_taken, hold_wallet, refuse_held
 from coinslot.settlement.payments.errors import KeyReused, TooMuch
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund
 from coinslot.settlement.payments.reviews import PaymentReview, open_review
@@ -82,7 +83,8 @@ class WithdrawalRequest(Struct, frozen=True, kw_only=True):
 async def withdraw(pool: Pool, wanted: WithdrawalRequest) -> Withdrawal:
     """Take it out of the wallet and ask for the refunds, all or nothing.
 
-    TooMuch beyond the principal that nothing is owed against; MissingError; FieldError; KeyReused.
+    Its part of their bonuses leaves with them. TooMuch beyond the principal that nothing is owed against; BonusHeld;
+    MissingError; FieldError; KeyReused.
     """
     async with transaction(pool, Purpose.WITHDRAW) as connection:
         return await ask_withdrawal(connection, wanted)
@@ -145,7 +147,9 @@ async def plan_parts(
 async def _carry_out(connection: Connection, purse: Purse, made: Withdrawal, only: str | None) -> Withdrawal:
     held = await lock_payments(connection, purse)
     payments = [payment for payment in held if only in (None, payment.number)]
-    await _refuse_beyond(connection, purse, made.amount_minor)
+    wallet = await hold_wallet(connection, purse)
+    if made.amount_minor > wallet.free_minor:
+        raise TooMuch("the wallet", made.amount_minor, wallet.free_minor)
     plan = await plan_parts(connection, purse, payments, made.amount_minor)
     if only is not None and plan.by_hand_minor:
         raise TooMuch(only, made.amount_minor, made.amount_minor - plan.by_hand_minor)
@@ -153,15 +157,18 @@ async def _carry_out(connection: Connection, purse: Purse, made: Withdrawal, onl
     asked = [(number, part.amount_minor) for number, part in parts]
     if plan.by_hand_minor:
         asked.append((made.withdrawal_id, plan.by_hand_minor))
-    await post(
-        connection,
-        [
-            events.withdrawal_asked(
-                purse.operator, name, purse.customer, purse.currency, amount_minor=amount_minor
-            )
-            for name, amount_minor in asked
-        ],
-    )
+    back = await bonus_back(connection, purse, plan.parts, wallet.bonus_minor)
+    await refuse_held(connection, purse, back)
+    leaving = [
+        events.withdrawal_asked(
+            purse.operator, name, purse.customer, purse.currency, amount_minor=amount_minor
+        )
+        for name, amount_minor in asked
+    ]
+    for (number, _), bonus_minor in zip(parts, back.taken, strict=True):
+        if bonus_minor:
+            leaving.append(bonus_taken(purse, number, bonus_minor))
+    await post(connection, leaving)
     by_number = {payment.number: payment for payment in payments}
     for number, part in parts:
         request = RefundRequest(
@@ -185,17 +192,6 @@ async def lock_payments(connection: Connection, purse: Purse) -> list[Attempt]:
     """The payments that filled the wallet, their intents held."""
     intents = await connection.fetch(_LOCK_INTENTS, purse.operator, purse.customer, purse.currency)
     return many(await connection.fetch(_PAYMENTS, purse.operator, [row[0] for row in intents]), Attempt)
-
-
-async def _refuse_beyond(connection: Connection, purse: Purse, amount_minor: int) -> None:
-    principal, arrears = [
-        (purse.operator, path(purse.customer), purse.currency)
-        for path in (accounts.customer_principal, accounts.customer_arrears)
-    ]
-    held = await lock_balances(connection, [principal, arrears])
-    left_minor = max(0, held[principal] - held[arrears])
-    if amount_minor > left_minor:
-        raise TooMuch("the wallet", amount_minor, left_minor)
 
 
 async def pay_by_hand(

@@ -60,6 +60,7 @@ _EXAMPLES: Final[tuple[Problem, ...]] = (
     refusals.too_many_open(),
     refusals.too_much(1200),
     refusals.too_many_withdrawals(),
+    refusals.bonus_held(100),
     refusals.erased(),
     refusals.not_ended(),
     refusals.code_over(),

@@ -212,6 +212,7 @@ _ALL: Final[tuple[Struct, ...]] = (
         parts=[PlannedPart(amount_minor=1500, provider="wechat", paid_at=AT)],
         by_hand_minor=500,
         bonus_minor=200,
+        bonus_back_minor=150,
     ),
     WithdrawalView(
         id="wdr_1ht5ah1x0c9qj9m6t2r4v8wz",

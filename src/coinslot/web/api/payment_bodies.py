@@ -149,7 +149,13 @@ class WithdrawalPreview(Struct, frozen=True, kw_only=True):
     amount_minor: int
     parts: Annotated[list[PlannedPart], Meta(description="Oldest payment first.")]
     by_hand_minor: Annotated[int, Meta(description="What no refund can carry: to be paid at the counter.")]
-    bonus_minor: Annotated[int, Meta(description="Stays in the wallet; it is never paid out.")]
+    bonus_minor: Annotated[int, Meta(description="What is in the wallet; it is never paid out.")]
+    bonus_back_minor: Annotated[
+        int,
+        Meta(
+            description="The part of it that leaves the wallet with these payments, as far as it is not spent."
+        ),
+    ]
 
 
 class WithdrawalPart(Struct, frozen=True, kw_only=True):

@@ -126,6 +126,17 @@ def too_much(balance_minor: int) -> Problem:
     )
 
 
+def bonus_held(held_minor: int) -> Problem:
+    """It is neither in the wallet nor spent."""
+    return Problem(
+        409,
+        "bonus_held",
+        "Bonus is set aside",
+        f"{held_minor} minor units of the bonus that goes with it are set aside for a use that runs;"
+        " withdraw less, or when that is over.",
+    )
+
+
 def too_many_withdrawals() -> Problem:
     """Providers take only so many refunds of one payment."""
     return Problem(

@@ -12,7 +12,7 @@ from litestar.types import Guard
 
 from coinslot.audit import Connection
 from coinslot.settlement.changes import Purse
-from coinslot.settlement.payments.errors import KeyReused, TooMuch
+from coinslot.settlement.payments.errors import BonusHeld, KeyReused, TooMuch
 from coinslot.settlement.payments.withdrawal_views import (
     WithdrawalView as Found,
 )
@@ -34,7 +34,7 @@ from coinslot.web.api.payment_bodies import (
     WithdrawalView,
     WithdrawBody,
 )
-from coinslot.web.api.refusals import key_conflict, too_many_withdrawals, too_much
+from coinslot.web.api.refusals import bonus_held, key_conflict, too_many_withdrawals, too_much
 from coinslot.web.problems import not_found
 from coinslot.web.reading import Balance
 from coinslot.web.request import ApiRequest
@@ -79,6 +79,7 @@ async def preview(
         ],
         by_hand_minor=found.by_hand_minor,
         bonus_minor=held.bonus_minor,
+        bonus_back_minor=found.bonus_back_minor,
     )
 
 
@@ -88,10 +89,13 @@ async def preview(
     summary="Withdraw",
     description=(
         "Takes principal out of the wallet at once and returns it to the payments it came from, the oldest first;"
-        " what no refund can carry is paid at the counter. Without an amount it is all that is free at that moment."
+        " what no refund can carry is paid at the counter. The part of the bonus that belongs to them leaves the wallet, too,"
+        " as far as it is not spent. Without an amount it is all that is free at that moment."
         " The same `Idempotency-Key` is one withdrawal."
     ),
-    responses=problem_answers(*BODY, "not_found", "key_conflict", "too_much", "too_many_withdrawals"),
+    responses=problem_answers(
+        *BODY, "not_found", "key_conflict", "too_much", "bonus_held", "too_many_withdrawals"
+    ),
 )
 async def begin_withdrawal(
     request: ApiRequest,
@@ -122,6 +126,8 @@ async def begin_withdrawal(
         made = await withdraw(services.pool, wanted)
     except TooMuch as refused:
         raise too_much(refused.left_minor) from None
+    except BonusHeld as refused:
+        raise bonus_held(refused.held_minor) from None
     except KeyReused:
         raise key_conflict() from None
     if services.payments is not None:

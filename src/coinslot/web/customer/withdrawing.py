@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from coinslot.money import format_amount
 from coinslot.payments.states import RefundState
-from coinslot.settlement.payments.errors import KeyReused, TooMuch
+from coinslot.settlement.payments.errors import BonusHeld, KeyReused, TooMuch
 from coinslot.settlement.payments.withdrawal_views import (
     Preview,
     WithdrawalView,
@@ -40,6 +40,8 @@ from coinslot.wire.ids import is_id
 MOST_A_DAY: Final = 5
 """Providers take fifty refunds of one payment; in parts of a cent these would soon be used up."""
 _key = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_CHANGED: Final = marked("Something has changed meanwhile. Look at it again, then press once more.")
+_INCOMPLETE: Final = marked("The page was not complete. Press once more.")
 _LOOKS: Final = {
     RefundState.SUCCEEDED: "",
     RefundState.REQUESTED: "warn",
@@ -94,9 +96,7 @@ async def withdraw_for_sure(page: PageOf) -> Response[bytes]:
     if wallet is None:
         return nobody(page)
     if not _key.fullmatch(key):
-        return await _show(
-            page, wallet, notice=page.say(marked("The page was not complete. Press once more."))
-        )
+        return await _show(page, wallet, notice=page.say(_INCOMPLETE))
     async with limits_of(page).press(page):
         return await _withdraw(page, wallet, form, f"page:{wallet.customer_id}:{key}")
 
@@ -142,8 +142,7 @@ async def _withdraw(page: Page, wallet: Wallet, form: Form, key: str) -> Respons
     if isinstance(amount, Response):
         return amount
     if (await preview_withdrawal(pool, wallet.purse, amount)).seal != form.text("seen"):
-        said = page.say(marked("Something has changed meanwhile. Look at it again, then press once more."))
-        return await _ask(page, wallet, amount, notice=said)
+        return await _ask(page, wallet, amount, notice=page.say(_CHANGED))
     if await withdrawals_lately(pool, wallet.operator_id, wallet.customer_id) >= MOST_A_DAY:
         said = page.say(
             marked(
@@ -156,14 +155,13 @@ async def _withdraw(page: Page, wallet: Wallet, form: Form, key: str) -> Respons
         made = await withdraw(
             pool, WithdrawalRequest(purse=wallet.purse, key=key, amount_minor=amount, by=wallet.customer_id)
         )
-    except TooMuch:
-        said = page.say(marked("Something has changed meanwhile. Look at it again, then press once more."))
-        now = chosen(await wallets(page), wallet.operator_id)
-        return await _show(page, now or wallet, status=409, notice=said)
+    except (TooMuch, BonusHeld):
+        said = page.say(_CHANGED)
+        now = chosen(await wallets(page), wallet.operator_id) or wallet
+        return await _show(page, now, status=409, notice=said)
     except KeyReused:
-        return await _show(
-            page, wallet, status=409, notice=page.say(marked("The page was not complete. Press once more."))
-        )
+        said = page.say(_INCOMPLETE)
+        return await _show(page, wallet, status=409, notice=said)
     if page.services.payments is not None:
         page.services.payments.nudge()
     return page.go(f"/me/withdraw/{made.withdrawal_id}")
@@ -206,6 +204,7 @@ async def _show(
         any_free=free > 0,
         typed=typed or format_amount(free, wallet.currency),
         lines=[] if found is None else _going(page, wallet, found),
+        bonus_back=0 if found is None else found.bonus_back_minor,
         notice=notice,
         error=error,
         keep=f"&operator={wallet.operator_id}",
@@ -215,6 +214,15 @@ async def _show(
 
 async def _ask(page: Page, wallet: Wallet, amount_minor: int, *, notice: str = "") -> Response[bytes]:
     found = await preview_withdrawal(page.services.pool, wallet.purse, amount_minor)
+    if found.bonus_held_minor:
+        words = page.say(
+            marked(
+                "A use that runs has set aside bonus that goes with it. Withdraw less, or when it is over."
+            )
+        )
+        return await _show(
+            page, wallet, status=409, error=words, typed=format_amount(amount_minor, wallet.currency)
+        )
     return page.show(
         "pay/withdraw_sure.html",
         status=409 if notice else 200,
@@ -224,6 +232,7 @@ async def _ask(page: Page, wallet: Wallet, amount_minor: int, *, notice: str = "
         amount=figures.money(amount_minor, wallet.currency),
         value=format_amount(amount_minor, wallet.currency),
         lines=_going(page, wallet, found),
+        bonus_back=found.bonus_back_minor,
         seen=found.seal,
         key=new_key(),
         notice=notice,

@@ -17,7 +17,12 @@ from coinslot.settlement.payments.starts import give_up_start
 from tests.support.played_provider import Fault
 from tests.support.till import Till
 
-DAY = datetime.now(UTC).date()
+
+def today() -> date:
+    """The day in whose bill what is paid now is looked for: Beijing's, and from ten minutes before midnight the next."""
+    return (datetime.now(UTC) + timedelta(hours=8, minutes=10)).date()
+
+
 STRAY = BillLine(
     kind=BillLineKind.PAYMENT,
     number="SomebodyElses",
@@ -30,11 +35,11 @@ STRAY = BillLine(
 )
 
 
-async def checked(till: Till, day: date = DAY) -> BillChecked:
-    return await check_bill(till.pool, till.provider, till.merchant, day)
+async def checked(till: Till, day: date | None = None) -> BillChecked:
+    return await check_bill(till.pool, till.provider, till.merchant, day or today())
 
 
-async def agree(till: Till, day: date = DAY) -> None:
+async def agree(till: Till, day: date | None = None) -> None:
     done = await checked(till, day)
     assert done.agrees, done.differences
 
@@ -56,10 +61,10 @@ async def test_a_day_of_business_agrees_and_payments_know_their_bill(till: Till)
     assert (total.our_paid_minor, total.our_refunded_minor, total.net_minor) == (15_00, 5_00, 9_94)
     paid = await till.attempt(attempt)
     assert paid.provider_id is not None
-    assert await bill_day_of(till.pool, till.operator, paid.provider, paid.provider_id) == DAY
+    assert await bill_day_of(till.pool, till.operator, paid.provider, paid.provider_id) == today()
     assert await bill_day_of(till.pool, till.operator, paid.provider, "other") is None
     (day,) = await bill_days(till.pool, till.operator)
-    assert (day.day, day.lines, day.open_differences, day.totals) == (DAY, 3, 0, list(done.totals))
+    assert (day.day, day.lines, day.open_differences, day.totals) == (today(), 3, 0, list(done.totals))
     again = await checked(till)
     assert again == done
     assert await till.reviews() == []
@@ -135,7 +140,7 @@ async def test_each_difference_is_one_review_that_closes_when_it_is_solved(till:
     await checked(till)
     assert await open_reviews(till) == ["provider_bill"]
     (told,) = await bill_differences(till.pool, till.operator)
-    assert (told.what, told.day, told.theirs, told.ours) == ("amount", DAY, "999", "1000")
+    assert (told.what, told.day, told.theirs, told.ours) == ("amount", today(), "999", "1000")
 
 
 async def open_reviews(till: Till) -> list[str]:
@@ -147,12 +152,9 @@ async def test_a_payment_at_the_days_end_may_stand_in_the_next_bill(till: Till) 
     await till.paid_topup(await till.customer(), 10_00)
     tomorrow = till.provider.writes_bill()
     till.provider.bill = []
-    beijing = datetime.now(UTC) + timedelta(hours=8)
-    assert [each.what.value for each in (await checked(till, beijing.date())).differences] == [
-        "missing_with_them"
-    ]
+    assert [each.what.value for each in (await checked(till)).differences] == ["missing_with_them"]
     till.provider.bill = tomorrow
-    await agree(till, beijing.date() + timedelta(days=1))
+    await agree(till, today() + timedelta(days=1))
     assert await open_reviews(till) == [], "the later bill has solved the earlier one's difference"
 
 

@@ -28,7 +28,7 @@ from coinslot.payments.port import (
 from coinslot.settlement.payments.applying import apply
 from coinslot.settlement.payments.reviews import PaymentReview, open_review
 from coinslot.settlement.payments.rows import find_merchant
-from coinslot.settlement.payments.unit import Connection, Pool, transaction
+from coinslot.settlement.payments.unit import Connection, Pool, alone, transaction
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Conflict
 from coinslot.wire.ids import OperatorId
@@ -38,9 +38,17 @@ log = logging.getLogger(__name__)
 _LONGEST_ID: Final = 200
 _TRIES: Final = 6
 """Some ten minutes; then a notification that cannot be acted upon is a person's."""
+# Providers repeat themselves up to twenty times: what is there is found, and nothing is committed, in one round trip.
 _PUT = """
-    INSERT INTO payment_inbox (operator_id, provider, merchant_id, notification_id, event, body_hash)
-    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING true
+    WITH had AS MATERIALIZED (
+        SELECT event = $5 AS same FROM payment_inbox
+        WHERE operator_id = $1 AND provider = $2 AND merchant_id = $3 AND notification_id = $4
+    ), put AS (
+        INSERT INTO payment_inbox (operator_id, provider, merchant_id, notification_id, event, body_hash)
+        SELECT $1, $2, $3, $4, $5::text, $6::bytea WHERE NOT EXISTS (SELECT FROM had)
+        ON CONFLICT DO NOTHING RETURNING true
+    )
+    SELECT EXISTS (SELECT FROM put) AS put, (SELECT same FROM had) AS same
 """
 _SAME = """
     SELECT event = $5 FROM payment_inbox
@@ -125,17 +133,21 @@ async def take_notification(
 
 async def _store(pool: Pool, merchant: Merchant, event: VerifiedEvent, raw: bytes) -> bool:
     body = _encode(event.seen)
-    notification_id = _short(event.notification_id)
     key = (merchant.operator_id, merchant.provider, merchant.merchant_id)
-    async with transaction(pool, Purpose.NOTICE) as connection:
-        digest = hashlib.sha256(raw).digest()
-        if await connection.fetchval(_PUT, *key, notification_id, body, digest):
+    digest = hashlib.sha256(raw).digest()
+    # The same id with other words: a provider's fault, but not a reason to lose them.
+    other = f"{event.notification_id}:{hashlib.sha256(body.encode()).hexdigest()}"
+    for notification_id in map(_short, (event.notification_id, other)):
+        row = await alone(pool, Purpose.NOTICE, _PUT, *key, notification_id, body, digest)
+        assert row is not None
+        if row["put"]:
             return True
-        if await connection.fetchval(_SAME, *key, notification_id, body):
+        same = row["same"]
+        if same is None:  # somebody else put it while we did
+            same = await pool.fetchval(_SAME, *key, notification_id, body)
+        if same:
             return False
-        # The same id with other words: a provider's fault, but not a reason to lose them.
-        other = _short(f"{event.notification_id}:{hashlib.sha256(body.encode()).hexdigest()}")
-        return await connection.fetchval(_PUT, *key, other, body, digest) is True
+    return False
 
 
 async def apply_next(pool: Pool) -> bool:

@@ -23,6 +23,11 @@ T = TypeVar("T")
 ANSWER_S: Final = 20.0
 """What a provider may take: well within the lease of whoever looks after an attempt or a refund."""
 LEASE_S: Final = 60
+_CONFLICTS: Final = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
 
 
 @asynccontextmanager
@@ -33,12 +38,19 @@ async def transaction(pool: Pool, purpose: Purpose) -> AsyncIterator[Connection]
             yield connection
             point(f"commit.{purpose.value}.before")
         point(f"commit.{purpose.value}.after")
-    except (
-        asyncpg.DeadlockDetectedError,
-        asyncpg.SerializationError,
-        asyncpg.LockNotAvailableError,
-    ) as error:
+    except _CONFLICTS as error:
         raise Conflict(str(error)) from error
+
+
+async def alone(pool: Pool, purpose: Purpose, statement: str, *arguments: object) -> asyncpg.Record | None:
+    """One statement that is a transaction by itself, in one round trip; its first row. Conflict likewise."""
+    try:
+        point(f"commit.{purpose.value}.before")
+        row = await pool.fetchrow(statement, *arguments)
+        point(f"commit.{purpose.value}.after")
+    except _CONFLICTS as error:
+        raise Conflict(str(error)) from error
+    return row
 
 
 async def ask(what: Asked, answer: Awaitable[T], within_s: float = ANSWER_S) -> T:

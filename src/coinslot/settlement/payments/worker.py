@@ -32,6 +32,8 @@ _APPLIERS: Final = 3
 _CALLS: Final = 16
 _CALLS_OF_ONE: Final = 4
 """Of the calls under way, how many may be one merchant's: a provider that hangs holds up no other."""
+_GATHER_S: Final = 0.02
+"""After a nudge, before looking what is to be called for: each notification nudges, and few of them ask for a call."""
 _FINISH_S: Final = 0.8
 """What calls under way may take when the cashier is told to stop; the server gives each of its parts a second."""
 _UNANSWERED: Final = (OSError, TimeoutError, Conflict, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -52,14 +54,14 @@ class Cashier:
         self._find = find
         self._notify_url = notify_url
         self._every_s = every_s
-        self._noticed = asyncio.Event()
+        self._noticed = _Bell()
         self._due = asyncio.Event()
         self._calls: dict[asyncio.Task[None], str] = {}
         self._merchants: dict[tuple[OperatorId, str], Merchant] = {}
 
     def nudge(self) -> None:
         """Look now: a notification was stored, or a refund or a close was asked for."""
-        self._noticed.set()
+        self._noticed.ring()
         self._due.set()
 
     async def run(self) -> None:
@@ -67,8 +69,8 @@ class Cashier:
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(_APPLIERS):
-                    group.create_task(self._keep_on(self.apply, self._noticed))
-                group.create_task(self._keep_on(self.call, self._due))
+                    group.create_task(self._keep_on(self.apply, self._noticed.heard))
+                group.create_task(self._keep_on(self.call, self._asked_for))
         finally:
             await self._finish()
 
@@ -157,17 +159,23 @@ class Cashier:
         now: datetime = await self._pool.fetchval("SELECT clock_timestamp()")
         return now
 
-    async def _keep_on(self, work: Callable[[], Awaitable[None]], wake: asyncio.Event) -> None:
+    async def _keep_on(
+        self, work: Callable[[], Awaitable[None]], woken: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
         while True:
-            wake.clear()
             try:
                 await work()
             except _UNANSWERED as error:
                 log.warning("the cashier could not reach the database: %s", type(error).__name__)
             try:
-                await asyncio.wait_for(wake.wait(), self._every_s)
+                await asyncio.wait_for(woken(), self._every_s)
             except TimeoutError:
                 continue
+
+    async def _asked_for(self) -> None:
+        await self._due.wait()
+        await asyncio.sleep(_GATHER_S)
+        self._due.clear()
 
     async def _finish(self) -> None:
         """What a provider has done without our noting it would have to be asked for again."""
@@ -178,3 +186,32 @@ class Cashier:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+
+class _Bell:
+    """For several who do the same work until nothing is left of it: each ring wakes one of those who wait, so that a
+    single notification is not looked for by all. While none waits, whoever is done first looks again."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+        self._rung = False
+
+    def ring(self) -> None:
+        """There is something to do."""
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+                return
+        self._rung = True
+
+    async def heard(self) -> None:
+        """Wait for a ring of one's own."""
+        if self._rung:
+            self._rung = False
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        try:
+            await waiting
+        finally:
+            self._waiting.remove(waiting)

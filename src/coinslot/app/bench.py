@@ -14,6 +14,7 @@ import click
 from msgspec.structs import replace
 from rich.console import Console
 
+from coinslot.app import bench_payments
 from coinslot.app.benches import applying, latency, memory, pages, sessions
 from coinslot.app.benches.bed import Bed, Say, Sizes, open_bed
 from coinslot.app.benches.figures import Figure
@@ -48,7 +49,9 @@ class Part(Protocol):
         """What all rounds came to."""
 
 
-@click.command("bench", epilog="Example: coinslot bench --only a,b --json results.json")
+@click.group(
+    "bench", invoke_without_command=True, epilog="Example: coinslot bench --only a,b --json results.json"
+)
 @click.option(
     "--only",
     metavar="PARTS",
@@ -69,7 +72,9 @@ class Part(Protocol):
     help="Where databases and journals are put, on the disk to be measured.",
 )
 @click.option("--keep", is_flag=True, help="Leave databases and logs there afterwards.")
+@click.pass_context
 def command(
+    context: click.Context,
     only: str | None,
     seconds: float | None,
     rounds: int | None,
@@ -83,12 +88,17 @@ def command(
     Real engines with fsync on, a real server process, real connections. Every figure is the median of
     several rounds and is given as a ratio to a limit measured between them.
     """
+    if context.invoked_subcommand is not None:
+        return
     sizes = QUICK if quick else Sizes()
     if seconds is not None:
         sizes = replace(sizes, seconds=seconds)
     if rounds is not None:
         sizes = replace(sizes, rounds=rounds)
     run(_parts(only), sizes, folder, json_path, keep=keep)
+
+
+command.add_command(bench_payments.command)
 
 
 def run(parts: list[str], sizes: Sizes, parent: Path, json_path: Path | None, *, keep: bool) -> None:

@@ -45,6 +45,8 @@ _PRIVATE: Final = tuple(
         "fc00::/7",
     )
 )
+_PUBLIC_6: Final = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out to the public. What lies beside it may be an IPv4 address in yet another disguise."""
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -113,7 +115,7 @@ def refused(address: Address, scheme: str, private: Sequence[Network]) -> str:
         if any(inner in net for net in private if net.version == inner.version):
             return ""
         return f"{address} is private; COINSLOT_WEBHOOK_NETWORKS does not allow it"
-    if not inner.is_global:
+    if not inner.is_global or (inner.version == 6 and inner not in _PUBLIC_6):
         return f"{address} is no public address"
     return "" if scheme == "https" else f"{address} is public: only https goes there"
 

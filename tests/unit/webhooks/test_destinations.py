@@ -53,7 +53,14 @@ def test_public_addresses_are_called_by_https_alone(address: str) -> None:
     assert refused(ip_address(address), "http", LAN)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "198.18.0.1", "2001:db8::1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("192.0.2.1", "198.18.0.1", "2001:db8::1", "fec0::1", "5f00::1"),
+        # 127.0.0.1 and 169.254.169.254 as IPv6 spells them in places that hosts still translate.
+        *("::7f00:1", "::a9fe:a9fe", "64:ff9b:1::7f00:1", "::ffff:0:7f00:1"),
+    ],
+)
 def test_what_is_neither_public_nor_private_is_nobodys(address: str) -> None:
     assert refused(ip_address(address), "https", LAN)
 

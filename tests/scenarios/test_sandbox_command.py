@@ -67,6 +67,7 @@ def test_it_runs_until_a_signal_and_comes_back_with_the_same_keys(folder: Path) 
         assert [(entry.operator, entry.provider) for entry in contents.entries] == [
             ('North "Campus"', "wechat"),
             ('North "Campus"', "alipay"),
+            ('North "Campus"', "stripe"),
         ]
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=10)

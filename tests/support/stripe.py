@@ -23,13 +23,14 @@ from tests.support.wechat import Door, opened_door
 
 PERSONAL = tuple(PAYER.values())
 """What must never be seen outside."""
-QUICK = Deadlines(connect_s=0.5, silence_s=0.5, whole_s=1.0, file_s=1.0)
+QUICK = Deadlines(connect_s=2.0, silence_s=0.7, whole_s=3.0, file_s=3.0)
+"""For tests that wait for a time-out."""
 
 
 def settings(made: StripeAccount, gateway: str = "http://127.0.0.1:1") -> StripeSettings:
     """As its operator would write them."""
     return StripeSettings(
-        account=made.id,
+        account_id=made.id,
         secret_key=made.secret_key,
         webhook_secret=made.webhook_secret,
         gateway=gateway,
@@ -53,9 +54,9 @@ class World:
         """The merchant's."""
         return self.sandbox.account
 
-    def adapter(self, **changes: object) -> Stripe:
+    def adapter(self, deadlines: Deadlines | None = None, **changes: object) -> Stripe:
         """Another one of the same account, that remembers nothing. To be closed."""
-        return Stripe(structs.replace(self.keys, **changes), deadlines=QUICK)
+        return Stripe(structs.replace(self.keys, **changes), deadlines=deadlines)
 
     def order(self, amount_minor: int = 500, **changes: object) -> PaymentOrder:
         """An order of now, of ten minutes."""

@@ -21,7 +21,7 @@ from coinslot.settlement.payments.merchants import add_merchant, every_merchant
 from coinslot.wire.ids import OperatorId
 
 _BY: Final = "seed"
-_NAMES: Final = {"wechat": "微信支付 · WeChat Pay", "alipay": "支付宝 · Alipay"}
+_NAMES: Final = {"wechat": "微信支付 · WeChat Pay", "alipay": "支付宝 · Alipay", "stripe": "银行卡 · Card"}
 
 
 class DemoPayments:
@@ -33,6 +33,8 @@ class DemoPayments:
         self._host = host
         self._accounts: Accounts = open_accounts(self._file.parent)
         self._merchants = Merchants()
+        self._cards = ""
+        """The merchant with Stripe, whose events go where its account says, not where an order says."""
         self.server: SandboxServer
 
     @property
@@ -84,6 +86,11 @@ class DemoPayments:
                     name=_NAMES[entry.provider],
                     by=_BY,
                 )
+        self._cards = next(
+            row.merchant_id
+            for row in await every_merchant(connection)
+            if (row.provider, row.account) == ("stripe", self._accounts.stripe.id)
+        )
         self._merchants = Merchants(contents.entries)
         await self._merchants.meet(connection)
 
@@ -91,4 +98,7 @@ class DemoPayments:
         """For the server, whose HTTP listens at the port, and which is opened at the address."""
         # The sandbox is on this machine: it needs no way through the network.
         here = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(self._host, self._host)
-        return PaymentOptions(find=self._merchants.find, notify_base=address(here, port), pages_base=url)
+        base = address(here, port)
+        self._accounts.stripe.endpoints.clear()
+        self._accounts.stripe.listen(f"{base}/notify/stripe/{self._cards}")
+        return PaymentOptions(find=self._merchants.find, notify_base=base, pages_base=url)

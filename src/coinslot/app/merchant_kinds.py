@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from coinslot.payments.port import Provider
-from coinslot.providers import alipay, wechat
+from coinslot.providers import alipay, stripe, wechat
 
 
 class Adapter(Provider, Protocol):
@@ -88,6 +88,11 @@ def _alipay(values: Mapping[str, object]) -> Judged:
     return Judged(_found(alipay.check(settings)), lambda: alipay.Alipay(alipay.read_keys(settings)))
 
 
+def _stripe(values: Mapping[str, object]) -> Judged:
+    settings = msgspec.convert(values, stripe.StripeSettings)
+    return Judged(_found(stripe.check(settings)), lambda: stripe.Stripe(stripe.read_keys(settings)))
+
+
 def _found(findings: Iterable[tuple[str, str, str]]) -> list[Finding]:
     return [Finding(*each) for each in findings]
 
@@ -124,6 +129,13 @@ KINDS: Final[Mapping[str, Kind]] = {
             "gateway": Form.TEXT,
         },
         judge=_alipay,
+    ),
+    "stripe": Kind(
+        account="account_id",
+        app="",
+        required={"secret_key": Form.SECRET, "webhook_secret": Form.SECRET},
+        optional={"earlier_webhook_secrets": Form.SECRETS, "gateway": Form.TEXT},
+        judge=_stripe,
     ),
 }
 """By the provider's name."""

@@ -19,6 +19,7 @@ from coinslot.app.signals import set_on_signals
 from coinslot.sandbox.providers.alipay import AlipaySandbox
 from coinslot.sandbox.providers.clock import SandboxClock
 from coinslot.sandbox.providers.server import LOOPBACK, SandboxServer
+from coinslot.sandbox.providers.stripe import StripeSandbox
 from coinslot.sandbox.providers.switches import Switches
 from coinslot.sandbox.providers.wechat import WechatSandbox
 
@@ -53,9 +54,9 @@ USUAL_PORT: Final = 8090
 )
 @click.option("--operator", default="North Campus", show_default=True, help="Whose the merchants are.")
 def command(port: int, host: str, speed: float, keys: Path | None, operator: str) -> None:
-    """Run made-up WeChat Pay and Alipay, with a payer's phone and a switch for every failure.
+    """Run made-up WeChat Pay, Alipay and Stripe, with a payer's phone and a switch for every failure.
 
-    They speak the providers' own protocols, so that a server needs nothing but other addresses and keys: both stand
+    They speak the providers' own protocols, so that a server needs nothing but other addresses and keys: they stand
     in the merchants file that is printed. No money moves. Ends on SIGTERM or Ctrl-C.
     """
     folder = (keys or load_settings().data_dir / "sandbox").absolute()
@@ -72,6 +73,7 @@ def make_sandbox(
     server = SandboxServer(clock=clock, switches=switches, host=host, port=port, public_url=public_url)
     server.add(WechatSandbox(accounts.wechat, clock=clock, switches=switches))
     server.add(AlipaySandbox(accounts.alipay, clock=clock, switches=switches))
+    server.add(StripeSandbox(accounts.stripe, clock=clock, switches=switches))
     return server
 
 
@@ -101,6 +103,7 @@ async def _serve(
         say.done(f"payer's phone {server.phones_url}  (scan, pay; failures, notifications, clock)")
         say.done(f"WeChat Pay    {server.url}")
         say.done(f"Alipay        {server.url}/gateway.do")
+        say.done(f"Stripe        {server.url}")
         say.done(f"merchants     {file}")
         click.echo(merchants_text(accounts, server.url, operator, folder))
         for provider, account, app in (
@@ -108,6 +111,12 @@ async def _serve(
             ("alipay", accounts.alipay.seller_id, accounts.alipay.app_id),
         ):
             say(f"coinslot operator merchant add {provider} {account} --app {app}")
+        say(f"coinslot operator merchant add stripe {accounts.stripe.id}")
+        # Orders tell the others where to notify; Stripe's endpoints are set up once, as in its dashboard.
+        say(
+            f"curl -u \"$(cat '{folder / 'stripe' / 'secret_key'}'):\" -d 'enabled_events[]=*' "
+            f"-d url=http://127.0.0.1:8080/notify/stripe/mer_… {server.url}/v1/webhook_endpoints"
+        )
         say.done("no money moves; Ctrl-C ends it")
         serving = asyncio.create_task(server.serve())
         stopped = asyncio.create_task(stop.wait())

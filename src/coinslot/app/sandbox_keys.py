@@ -17,15 +17,17 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from msgspec import Struct
+from msgspec import Struct, field
 
 from coinslot.app.errors import Problem
 from coinslot.sandbox.providers.alipay import AlipayAccount
+from coinslot.sandbox.providers.stripe import StripeAccount
 from coinslot.sandbox.providers.wechat import WechatAccount
 from coinslot.sandbox.providers.wechat.account import PlatformKey
 
 _WECHAT: Final = "wechat"
 _ALIPAY: Final = "alipay"
+_STRIPE: Final = "stripe"
 _ABOUT: Final = """\
 # The sandbox's merchants, written anew at each of its starts. Put it into COINSLOT_MERCHANTS_FILE as it is, or copy
 # what is here into your own.
@@ -37,12 +39,17 @@ class Accounts(Struct, frozen=True, kw_only=True):
 
     wechat: WechatAccount
     alipay: AlipayAccount
+    stripe: StripeAccount = field(default_factory=StripeAccount)
 
 
 def open_accounts(folder: Path) -> Accounts:
     """Those whose keys are in the folder; made and kept there where they are not. Problem when they cannot be."""
     with _told(folder):
-        return Accounts(wechat=_wechat(folder / _WECHAT), alipay=_alipay(folder / _ALIPAY))
+        return Accounts(
+            wechat=_wechat(folder / _WECHAT),
+            alipay=_alipay(folder / _ALIPAY),
+            stripe=_stripe(folder / _STRIPE),
+        )
 
 
 def write_merchants(file: Path, accounts: Accounts, url: str, operator: str) -> None:
@@ -54,7 +61,7 @@ def write_merchants(file: Path, accounts: Accounts, url: str, operator: str) -> 
 
 def merchants_text(accounts: Accounts, url: str, operator: str, folder: Path = Path()) -> str:
     """The file's blocks. Paths count from the folder of the keys, unless that is given."""
-    wechat, alipay = accounts.wechat, accounts.alipay
+    wechat, alipay, stripe = accounts.wechat, accounts.alipay, accounts.stripe
 
     def key(name: str) -> str:
         return _quoted(f"file:{folder / name}")
@@ -82,6 +89,14 @@ app = "{alipay.app_id}"
 private_key = {key("alipay/app_private_key.pem")}
 public_key = {key("alipay/alipay_public_key.pem")}
 gateway = "{url}/gateway.do"
+
+[[merchant]]
+operator = {_quoted(operator)}
+provider = "stripe"
+account = "{stripe.id}"
+secret_key = {key("stripe/secret_key")}
+webhook_secret = {key("stripe/webhook_secret")}
+gateway = "{url}"
 """
 
 
@@ -122,6 +137,17 @@ def _alipay(folder: Path) -> AlipayAccount:
         _write(own, made.private_pem())
         _write(theirs, _pem(made.signing))
     _write(folder / "alipay_public_key.pem", made.public_pem())
+    return made
+
+
+def _stripe(folder: Path) -> StripeAccount:
+    files = [folder / "secret_key", folder / "webhook_secret"]
+    if all(file.exists() for file in files):
+        secret_key, webhook_secret = (file.read_text(encoding="ascii").strip() for file in files)
+        return StripeAccount(secret_key=secret_key, webhook_secret=webhook_secret)
+    made = StripeAccount()
+    for file, content in zip(files, (made.secret_key, made.webhook_secret), strict=True):
+        _write(file, content)
     return made
 
 

@@ -22,6 +22,7 @@ from coinslot.app.settings import load_settings
 from coinslot.engines.connect import Connection, Pool
 from coinslot.fleet.store import create_operator
 from coinslot.payments.model import Merchant
+from coinslot.sandbox.providers.stripe import StripeAccount
 from coinslot.settlement.payments.merchants import add_merchant, every_merchant, switch_merchant
 from coinslot.wire.ids import OperatorId
 from tests.support import alipay, wechat
@@ -29,6 +30,7 @@ from tests.support import alipay, wechat
 Run = Callable[..., str]
 WECHAT, APP = wechat.account().mchid, wechat.account().appid
 ALIPAY, ALIPAY_APP = alipay.account().seller_id, alipay.account().app_id
+STRIPE = StripeAccount().id
 
 
 @pytest.fixture
@@ -44,6 +46,8 @@ def file(tmp_path: Path) -> Path:
         "wechat/pub_key.pem": accounts.wechat.signing_key.pem(),
         "alipay/app_private_key.pem": accounts.alipay.private_pem(),
         "alipay/alipay_public_key.pem": accounts.alipay.public_pem(),
+        "stripe/secret_key": accounts.stripe.secret_key,
+        "stripe/webhook_secret": accounts.stripe.webhook_secret,
         "merchants.toml": text,
     }
     for name, content in contents.items():
@@ -131,6 +135,7 @@ async def owners(pool: Pool) -> dict[str, OperatorId]:
             made[name] = operator.operator_id
         await add(connection, made["North Campus"], "wechat", WECHAT, APP)
         await add(connection, made["North Campus"], "alipay", ALIPAY, ALIPAY_APP)
+        await add(connection, made["North Campus"], "stripe", STRIPE, "")
     return made
 
 
@@ -147,7 +152,11 @@ async def test_each_merchant_finds_its_own_keys_whether_the_file_says_id_or_name
     merchants, said = await told(file, database_url)
     assert said == []
     rows = await every_merchant(pool)
-    assert [provider.merchant for row in rows if (provider := merchants.find(row))] == [WECHAT, ALIPAY]
+    assert [provider.merchant for row in rows if (provider := merchants.find(row))] == [
+        WECHAT,
+        ALIPAY,
+        STRIPE,
+    ]
     for changes in (
         {"operator_id": owners["South"]},
         {"app": "wx0"},
@@ -188,7 +197,7 @@ async def test_the_doctor_tells_it_and_lets_a_shut_merchant_be(
     environment = {"COINSLOT_MERCHANTS_FILE": str(file)}
     assert await check_whose(load_settings(environment), database_url) == []
     found = await check_whose(load_settings({}), database_url)
-    assert [each.state for each in found] == [State.WRONG, State.WRONG]
+    assert [each.state for each in found] == [State.WRONG] * 3
     async with pool.acquire() as connection:
         for row in await every_merchant(pool):
             await switch_merchant(connection, row.operator_id, row.merchant_id, active=False, by="test")

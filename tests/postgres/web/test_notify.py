@@ -101,10 +101,13 @@ async def shop(
         options = StackOptions(payments=PaymentOptions(find=keys.find))
         stack = await ending.enter_async_context(Stack(database_url, broker, {Role.WEB, Role.SWEEP}, options))
         http = await ending.enter_async_context(httpx.AsyncClient(base_url=stack.http_url, timeout=10))
-        yield Shop(stack, sandbox, till, rows, http)
+        made = Shop(stack, sandbox, till, rows, http)
+        known.stripe.endpoints.clear()
+        known.stripe.listen(made.door.notify_url(rows["stripe"]))
+        yield made
 
 
-async def test_what_is_paid_at_either_provider_is_on_the_wallet(shop: Shop) -> None:
+async def test_what_is_paid_at_any_provider_is_on_the_wallet(shop: Shop) -> None:
     for provider, merchant in shop.merchants.items():
         customer = await shop.till.customer()
         intent = await shop.till.topup(customer, 12_34)

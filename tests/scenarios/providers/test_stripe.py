@@ -22,10 +22,11 @@ from coinslot.payments.port import (
     RetrySameKey,
     Unknown,
 )
+from coinslot.providers.exchange import Deadlines
 from coinslot.providers.stripe import Stripe
 from coinslot.sandbox.providers.stripe.bodies import SessionBody
 from coinslot.sandbox.providers.switches import Failure
-from tests.support.stripe import PERSONAL, World, refund_of, stripe_world
+from tests.support.stripe import PERSONAL, QUICK, World, refund_of, stripe_world
 
 
 @pytest.fixture
@@ -35,9 +36,9 @@ async def world() -> AsyncIterator[World]:
 
 
 @contextmanager
-def another(world: World) -> Iterator[Stripe]:
+def another(world: World, deadlines: Deadlines | None = None) -> Iterator[Stripe]:
     """A process that has made none of it."""
-    adapter = world.adapter()
+    adapter = world.adapter(deadlines)
     try:
         yield adapter
     finally:
@@ -169,7 +170,7 @@ async def test_the_payer_is_quicker_than_the_close(world: World) -> None:
     order = world.order()
     await world.stripe.create(order)
     world.switches.turn_on(Failure.SILENT_AFTER, on="close", times=1)
-    with another(world) as hasty:
+    with another(world, QUICK) as hasty:
         with pytest.raises(Unknown):
             await hasty.close(order.number)
         world.sandbox.pay(order.number, although_closed=True)

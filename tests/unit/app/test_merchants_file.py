@@ -74,6 +74,19 @@ def alipay_table(**changes: str) -> str:
     return "[[merchant]]\n" + "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
 
 
+def stripe_table(**changes: str) -> str:
+    """The same with Stripe, which has no apps."""
+    lines = {
+        "operator": '"op_south"',
+        "provider": '"stripe"',
+        "account": '"acct_1SandboxWaterCo1"',
+        "secret_key": '"file:stripe_key"',
+        "webhook_secret": '"file:webhook_secret"',
+        **changes,
+    }
+    return "[[merchant]]\n" + "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     made = Folder(tmp_path)
@@ -83,16 +96,20 @@ def folder(tmp_path: Path) -> Folder:
     made.write("pub_key.pem", wechat.account().signing_key.pem(), 0o644)
     made.write("app_private_key.pem", alipay.account().private_pem())
     made.write("alipay_public_key.pem", alipay.account().public_pem(), 0o644)
+    made.write("stripe_key", "sk_test_canary00canary00")
+    made.write("webhook_secret", "whsec_canary00canary00canary00\n")
     return made
 
 
 def test_keys_come_from_files_beside_it_from_the_environment_and_out_of_the_text(folder: Folder) -> None:
     literal = alipay_table(private_key=f'"""{alipay.account().private_pem()}"""')
-    contents = folder.read(wechat_table(apiv3_key='"env:NORTH_APIV3"') + literal, NORTH_APIV3=CANARY)
+    text = wechat_table(apiv3_key='"env:NORTH_APIV3"') + literal + stripe_table(secret_key='"env:STRIPE_KEY"')
+    contents = folder.read(text, NORTH_APIV3=CANARY, STRIPE_KEY="rk_test_canary00")
     assert (contents.wrong, contents.loose) == ([], [])
     assert [(entry.operator, entry.provider, entry.account) for entry in contents.entries] == [
         ("North Campus", "wechat", wechat.account().mchid),
         ("op_south", "alipay", alipay.account().seller_id),
+        ("op_south", "stripe", "acct_1SandboxWaterCo1"),
     ]
     assert contents.entries[0].adapter.merchant == wechat.account().mchid
 
@@ -127,6 +144,18 @@ WRONG: list[tuple[Callable[[], str], str, str]] = [
     (lambda: alipay_table(public_key='"file:own.pem"'), "is the app's own public key", "Alipay's public key"),
     (lambda: alipay_table(public_key='"file:binary"'), "binary, which holds no text of a key", "Correct"),
     (lambda: alipay_table(gateway="7"), "`gateway` is not text", "quotes"),
+    (lambda: stripe_table(account='"1"'), "stripe 1 of op_south: `account` is not `acct_`", "Account details"),
+    (lambda: stripe_table(secret_key='"pk_live_51Canary00"'), "`secret_key` is the publishable key", "secret one"),
+    (lambda: stripe_table(secret_key='"sk_canary"'), "is neither `sk_live_…` nor `rk_live_…`", "restricted key"),
+    (lambda: stripe_table(webhook_secret='"we_1canary"'), "`webhook_secret` is the endpoint's id", "Reveal"),
+    (lambda: stripe_table(webhook_secret=""), "`webhook_secret` is missing", "docs/payments.md"),
+    (lambda: stripe_table(earlier_webhook_secrets='["canary"]'), "is not `whsec_…`", "signing secret"),
+    (lambda: stripe_table(gateway='"http://api.stripe.com"'), "`gateway` is not an https address", "Leave it out"),
+    (
+        lambda: stripe_table(gateway='"http://127.0.0.1:1"', secret_key='"sk_live_51Canary00"'),
+        "`gateway` is a sandbox, and `secret_key` is live",
+        "Leave `gateway` out",
+    ),
 ]  # fmt: skip
 
 

@@ -105,13 +105,9 @@ class Stripe(NoShares, NoPayouts):
         if self._now() < datetime.fromtimestamp(until, UTC) + READY_AFTER:
             raise RetrySameKey("NOT_READY", "the day is not over in UTC")
 
-        def download() -> tuple[BillLine, ...]:
-            try:
-                return lines(self._library.balance(since, until), day)
-            except Refused as refused:
-                raise refused.error from None
-
-        return await self._in_thread(download, self._deadlines.file_s)
+        return await self._in_thread(
+            lambda: lines(self._library.balance(since, until), day), self._deadlines.file_s
+        )
 
     def parse_notification(self, headers: Headers, raw: bytes, now: datetime) -> VerifiedEvent:
         """See `payments.port.Provider`."""
@@ -129,7 +125,10 @@ class Stripe(NoShares, NoPayouts):
                 raise RetrySameKey(*_GIVEN_UP)
             if time.monotonic() - asked > self._deadlines.connect_s:
                 raise RetrySameKey("BUSY", "too many calls wait for Stripe: nothing was sent")
-            return work()
+            try:
+                return work()
+            except Refused as refused:
+                raise refused.error from None
 
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, begun)

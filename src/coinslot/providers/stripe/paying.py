@@ -1,4 +1,4 @@
-"""Payments under our numbers: made once, found again, ended. Blocks."""
+"""Payments under our numbers: made once, found again, ended. Blocks; `Refused` is left to the caller."""
 
 from __future__ import annotations
 
@@ -40,13 +40,9 @@ class Payments:
     def create(self, order: PaymentOrder) -> Created:
         """See `payments.port.Provider.create`."""
         session = self._made(order)
+        seen = self._seen(session, order.number)
         self._finder.remember(session, order.number)
-        seen = self._seen(session)
-        if (seen.number, seen.amount_minor, seen.currency) != (
-            order.number,
-            order.amount_minor,
-            order.currency,
-        ):
+        if (seen.amount_minor, seen.currency) != (order.amount_minor, order.currency):
             raise Unknown("OTHER_VALUES", "there is something of this number with other values")
         if seen.state is not PaymentState.WAITING or not session.url:
             raise Unknown("OVER", "there is something of this number that cannot be paid any more")
@@ -54,32 +50,26 @@ class Payments:
 
     def query(self, number: str) -> PaymentSeen:
         """See `payments.port.Provider.query`."""
-        try:
-            session = self._finder.find(number)
-        except Refused as refused:
-            raise refused.error from None
-        return self._absent(number) if session is None else self._seen(session)
+        session = self._finder.find(number)
+        return self._absent(number) if session is None else self._seen(session, number)
 
     def close(self, number: str) -> PaymentSeen:
         """See `payments.port.Provider.close`."""
-        try:
-            session = self._finder.find(number)
-        except Refused as refused:
-            raise refused.error from None
+        session = self._finder.find(number)
         if session is None:
             return self._absent(number)
-        seen = self._seen(session)
+        seen = self._seen(session, number)
         if seen.state is not PaymentState.WAITING:
             return seen
         try:
-            return self._seen(self._library.expire(session.id))
+            return self._seen(self._library.expire(session.id), number)
         except Refused as refused:
             if isinstance(refused.error, RetrySameKey | Unknown):
-                raise refused.error from None
+                raise
             # It was not open any more, or the key may not do this.
             seen = self.query(number)
             if seen.state is PaymentState.WAITING:
-                raise refused.error from None
+                raise
             return seen
 
     def _made(self, order: PaymentOrder) -> Session:
@@ -91,26 +81,23 @@ class Payments:
                 return self._library.session(session.id) if is_replayed else session
             except Refused as refused:
                 if not (refused.is_replayed or refused.is_other_request):
-                    raise refused.error from None
-                found = self._earlier(order.number)
+                    raise
+                found = self._finder.look(order.number)
                 if found is not None:
                     return found
                 if refused.is_other_request:
-                    raise refused.error from None
+                    raise
                 # That request is over and has made nothing, but Stripe would repeat its answer for a day.
         raise Unknown("SPENT", "it was refused too often")
 
-    def _earlier(self, number: str) -> Session | None:
+    def _seen(self, session: Session, number: str) -> PaymentSeen:
         try:
-            return self._finder.look(number)
-        except Refused as refused:
-            raise refused.error from None
-
-    def _seen(self, session: Session) -> PaymentSeen:
-        try:
-            return payment_seen(session, self._keys.account, is_live=self._keys.is_live)
+            seen = payment_seen(session, self._keys.account, is_live=self._keys.is_live)
         except Unreadable as doubt:
             raise Unknown("CONTENT", str(doubt)) from None
+        if seen.number != number:
+            raise Unknown("CONTENT", "the answer is about another order")
+        return seen
 
     def _absent(self, number: str) -> PaymentSeen:
         return PaymentSeen(number=number, state=PaymentState.ABSENT, merchant=self._keys.account)

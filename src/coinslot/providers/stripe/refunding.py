@@ -2,13 +2,12 @@
 
 A key protects for a day, while a refund is asked for until it is done: so before each request all refunds of the
 payment are looked through, and one that is there is not made again. A key whose stored answer is an error is spent,
-since Stripe gives that same answer again: the next one is tried.
+since Stripe gives that same answer again: the next one is tried. What raises `Refused` leaves it to the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from coinslot.payments.port import RefundOrder, RefundSeen, RefundState, Rejected, Unknown
 from coinslot.providers.stripe.answers import OVER, Refund, Unreadable, of_number, refund_seen
@@ -18,7 +17,6 @@ from coinslot.providers.stripe.library import Library
 from coinslot.providers.stripe.refusals import Refused
 
 MOST_KEYS: Final = 12
-_T = TypeVar("_T")
 
 
 def key(number: str, turn: int) -> str:
@@ -50,7 +48,7 @@ class Refunds:
                 refund, is_replayed = self._library.create_refund(parameters, key(order.number, turn))
             except Refused as refused:
                 if not refused.is_replayed or refused.is_other_request:
-                    raise refused.error from None
+                    raise
                 continue
             if is_replayed:
                 refund = self._now(refund)
@@ -62,7 +60,7 @@ class Refunds:
     def query(self, number: str, payment_number: str) -> RefundSeen:
         """See `payments.port.Provider.query_refund`."""
         intent = self._intent(payment_number)
-        refund = of_number(_answered(lambda: self._library.refunds(intent)), number) if intent else None
+        refund = of_number(self._library.refunds(intent), number) if intent else None
         if refund is None:
             return RefundSeen(
                 number=number,
@@ -73,12 +71,12 @@ class Refunds:
         return self._seen(refund, payment_number)
 
     def _intent(self, payment_number: str) -> str:
-        session = _answered(lambda: self._finder.find(payment_number))
+        session = self._finder.find(payment_number)
         return "" if session is None else session.intent_id
 
     def _now(self, refund: Refund) -> Refund:
         """A replayed answer says how things were."""
-        return _answered(lambda: self._library.refund(refund.id))
+        return self._library.refund(refund.id)
 
     def _same(self, refund: Refund, order: RefundOrder) -> RefundSeen:
         seen = self._seen(refund, order.payment_number)
@@ -95,10 +93,3 @@ class Refunds:
             return refund_seen(refund, payment_number, self._account)
         except Unreadable as doubt:
             raise Unknown("CONTENT", str(doubt)) from None
-
-
-def _answered(work: Callable[[], _T]) -> _T:
-    try:
-        return work()
-    except Refused as refused:
-        raise refused.error from None

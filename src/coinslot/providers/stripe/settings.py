@@ -22,7 +22,7 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 class StripeSettings(Struct, frozen=True, kw_only=True):
     """As the operator wrote it."""
 
-    account: str
+    account_id: str
     """acct_…: whose money it is."""
     secret_key: str
     """sk_… or, with fewer rights, rk_…; live or test."""
@@ -33,7 +33,7 @@ class StripeSettings(Struct, frozen=True, kw_only=True):
     gateway: str = GATEWAY
 
     def __repr__(self) -> str:
-        return f"StripeSettings(account={self.account!r})"
+        return f"StripeSettings(account_id={self.account_id!r})"
 
 
 class StripeKeys(Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ def read_keys(settings: StripeSettings) -> StripeKeys:
     if findings:
         raise WrongSettings(findings)
     return StripeKeys(
-        account=settings.account,
+        account=settings.account_id,
         secret_key=settings.secret_key,
         webhook_secrets=(settings.webhook_secret, *settings.earlier_webhook_secrets),
         gateway=settings.gateway.rstrip("/"),
@@ -97,9 +97,9 @@ def is_loopback(url: str) -> bool:
 
 
 def _check_key(settings: StripeSettings) -> Iterator[Finding]:
-    if not _ACCOUNT.fullmatch(settings.account):
+    if not _ACCOUNT.fullmatch(settings.account_id):
         yield Finding(
-            "account",
+            "account_id",
             "is not `acct_` and letters or digits",
             "Copy the account's id from Stripe's dashboard (Settings, Account details).",
         )

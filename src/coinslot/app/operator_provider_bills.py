@@ -148,7 +148,7 @@ def _rows(day: BillDay) -> list[dict[str, object]]:
 def _books(day: BillDay) -> str:
     if day.compared_at is None:
         return f"no bill yet: {day.error}" if day.error else "not compared yet"
-    return f"{day.open_differences} differences" if day.open_differences else "agree"
+    return f"differences: {day.open_differences}" if day.open_differences else "agree"
 
 
 def _figures(total: Total) -> dict[str, object]:

@@ -79,7 +79,7 @@ def guest_text(page: Page, view: LiveView, guest: Guest, now: datetime) -> Guest
     cost = figures.money(now_figures.cost_minor, view.currency)
     return GuestText(
         phase=told.phase,
-        word=told.word,
+        word=_word(page, told),
         kind=told.kind,
         note=_note(page, told, guest),
         doubt=told.doubt,
@@ -95,6 +95,11 @@ def guest_text(page: Page, view: LiveView, guest: Guest, now: datetime) -> Guest
         age_ms=told.age_ms,
         ended=view.ended,
     )
+
+
+def _word(page: Page, told: LiveText) -> str:
+    """What runs is not always water."""
+    return page.say("Under way") if told.phase is Phase.RUNNING else told.word
 
 
 def _main(page: Page, view: LiveView, now: Figures) -> tuple[str, str]:

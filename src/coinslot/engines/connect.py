@@ -34,6 +34,9 @@ UNANSWERED = (
 that was told of its end and has not closed yet is used once more."""
 
 _CONNECT_S = 10.0
+_FORSAKEN: Final[Mapping[str, str]] = {"idle_in_transaction_session_timeout": "60s"}
+"""A process that is frozen, or cut off by its network, in the middle of a transaction holds rows that others want: a
+wallet, a terminal. None of ours waits for anything but the database within one, so the server ends it then."""
 
 
 class DatabaseUnreachable(EngineError):
@@ -71,7 +74,7 @@ async def open_pool(
             max_size=max_size,
             timeout=_CONNECT_S,
             reset=_leave_as_it_is,
-            server_settings={**_settings(application_name, APP_ROLE), **planning},
+            server_settings={**_settings(application_name, APP_ROLE), **_FORSAKEN, **planning},
         )
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
         raise _unreachable(error) from error

@@ -38,6 +38,8 @@ async def test_everything_belongs_to_the_owner_role(owner: Connection) -> None:
 async def test_the_product_acts_as_a_role_that_can_change_no_schema(pool: Pool) -> None:
     assert await pool.fetchval("SELECT current_user") == "coinslot_app"
     assert await pool.fetchval("SHOW TimeZone") == "UTC"
+    # Who is frozen in a transaction gives up what it holds.
+    assert await pool.fetchval("SHOW idle_in_transaction_session_timeout") == "1min"
     for statement in (
         "CREATE TABLE mine (n int)",
         "DELETE FROM schema_migration",

@@ -30,6 +30,8 @@ WAIT_OFFLINE: Final = timedelta(seconds=60)
 """How long after the payment a terminal that is not connected may come back: a controller restarts, or its 2G module
 finds the network again, within that; longer, and the payer has gone to look for help."""
 _AGAIN: Final = timedelta(seconds=1)
+NOT_LONG: Final = "SET LOCAL lock_timeout = '500ms'"
+"""Rows are held for milliseconds. Who holds one longer is stuck, and holds up the guests of one appliance, not of all."""
 
 
 class Told(Enum):
@@ -55,6 +57,7 @@ async def begin_paid(pool: Pool, intent: Intent) -> Begun | Told:
     """Begin what was paid for. Conflict when it should be tried again; nothing was saved then."""
     try:
         async with transaction(pool, Purpose.DIRECT) as connection:
+            await connection.execute(NOT_LONG)
             return await _begin(connection, intent)
     except asyncpg.UniqueViolationError as error:
         # Somebody took the outlet since we looked at it: the next try sees who.

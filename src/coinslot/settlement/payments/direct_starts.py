@@ -107,9 +107,14 @@ class DirectStarts:
 
     async def rests(self) -> None:
         """Ask back what ended sessions have left."""
-        while due := await due_rests(self._pool, _AT_MOST, list(self._stuck)):
+        later: list[SessionId] = []
+        while due := await due_rests(self._pool, _AT_MOST, [*self._stuck, *later]):
             for each in due:
-                await self._rest(each)
+                try:
+                    await self._rest(each)
+                except Conflict as error:
+                    log.info("what a use has left met another transaction: %s", error)
+                    later.append(each.session_id)
 
     async def _start(self, intent: Intent) -> None:
         try:

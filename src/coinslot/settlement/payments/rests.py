@@ -13,6 +13,7 @@ from coinslot.payments.model import Refund, Why
 from coinslot.rows import many
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
+from coinslot.settlement.payments.beginning import NOT_LONG
 from coinslot.settlement.payments.refunds import RefundRequest, add_refund
 from coinslot.settlement.payments.reviews import PaymentReview, open_review
 from coinslot.settlement.payments.rows import find_attempt, lock_intent
@@ -62,8 +63,9 @@ async def due_rests(pool: Pool, limit: int, without: list[SessionId]) -> list[Du
 
 
 async def return_rest(pool: Pool, due: DueRest) -> Rest | None:
-    """Ask back what is left, once; None when somebody else has."""
+    """Ask back what is left, once; None when somebody else has. Conflict when it should be tried again."""
     async with transaction(pool, Purpose.REST) as connection:
+        await connection.execute(NOT_LONG)
         locked = await lock_intent(connection, due.operator_id, due.intent_id)
         assert locked is not None
         await connection.fetch(_LOCK, due.operator_id, due.terminal_id)

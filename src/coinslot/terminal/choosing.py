@@ -154,10 +154,9 @@ class Choosing:
         return self.choice is not None and self.choice.stage in (Stage.WAITING, *_PAYABLE, Stage.PAID)
 
     @property
-    def unanswered(self) -> Choice | None:
-        """The choice that still waits for its code."""
-        choice = self.choice
-        return choice if choice is not None and choice.stage is Stage.WAITING else None
+    def unsure(self) -> Choice | None:
+        """The choice that the server may have decided while nobody heard it: paid, begun, given back or expired."""
+        return self.choice if self.under_way else None
 
     # ------------------------------------------------------------ what the server and the clock say
 

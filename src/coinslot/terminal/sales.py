@@ -91,10 +91,12 @@ class Sales:
             self._screens[menu.outlet].choosing.offer(menu)
 
     def relinked(self) -> None:
-        """A new link is welcomed: ask again for codes that nobody has answered, as the same wishes."""
+        """A new link is welcomed: ask for what has become of choices meanwhile, as the same wishes. A code that was
+        paid and given back would otherwise stand there, for the next person to scan.
+        """
         for outlet, screen in self._screens.items():
             screen.choosing.relinked(self._scribe.now)
-            choice = screen.choosing.unanswered
+            choice = screen.choosing.unsure
             if choice is not None:
                 self._ask(outlet, choice)
 

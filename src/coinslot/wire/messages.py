@@ -91,7 +91,7 @@ class CodeEntered(_Message, frozen=True, kw_only=True, tag="code_entered"):
 
 class QrWanted(_Message, frozen=True, kw_only=True, tag="qr_wanted"):
     """Somebody chose a package and a provider on the appliance. The same `request` again is the same wish,
-    said again because no answer came."""
+    said again on a new link, or because no answer came."""
 
     outlet: Outlet
     provider: Id

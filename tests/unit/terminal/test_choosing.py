@@ -191,7 +191,9 @@ def test_a_code_counts_down_though_the_link_is_lost_and_can_be_paid(hotel: Hotel
     hotel.link_up(acked=hotel.core.kept.acked)
     hotel.sense(0)
     assert hotel.phase() is Phase.QR
-    assert hotel.wanted == [request]  # it has its code: nothing is asked again
+    assert hotel.wanted == [request, request]  # what has become of it meanwhile?
+    hotel.shows(request, life_s=80)
+    assert (hotel.phase(), hotel.views[0].left_s) == (Phase.QR, 80)
     hotel.shows(request, Note.PAID)
     hotel.start()
     assert hotel.open == {0}
@@ -207,6 +209,20 @@ def test_a_wish_that_nobody_answered_is_said_again_on_the_next_link_as_the_same_
     assert hotel.last(QrWanted).link == hotel.link
     hotel.shows(request)
     assert hotel.phase() is Phase.QR
+
+
+def test_a_payment_that_went_back_while_the_link_was_lost_is_told_on_the_next_one(hotel: Hotel) -> None:
+    request = hotel.chooses()
+    hotel.shows(request)
+    hotel.feed(LinkDown(hotel.link))
+    hotel.wait(70)
+    hotel.link_up(acked=hotel.core.kept.acked)
+    assert hotel.wanted == [request, request]
+    hotel.shows(request, Note.REFUNDED)
+    assert hotel.phase() is Phase.REFUNDED
+    hotel.feed(LinkDown(hotel.link))
+    hotel.link_up(acked=hotel.core.kept.acked)
+    assert hotel.wanted == [request, request]  # that was the end of it
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for_and_its_late_code_is_welcome(hotel: Hotel) -> None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from coinslot.app import bench_payments
-from coinslot.app.benches import applying, latency, memory, pages, sessions
+from coinslot.app.benches import applying, guests, latency, memory, pages, repeating, sessions
 from coinslot.app.benches.bed import Bed, Say, Sizes, open_bed
 from coinslot.app.benches.figures import Figure
 from coinslot.app.benches.limits import BestOfPgbench
@@ -23,7 +23,9 @@ from coinslot.app.benches.machine import look
 from coinslot.app.benches.show import print_machine, print_results, write_json
 from coinslot.app.errors import Problem
 
-TITLES = {module.PART: module.TITLE for module in (sessions, applying, latency, memory, pages)}
+TITLES = {
+    module.PART: module.TITLE for module in (sessions, applying, latency, memory, pages, guests, repeating)
+}
 QUICK = Sizes(
     rounds=1,
     seconds=0.5,
@@ -35,6 +37,8 @@ QUICK = Sizes(
     pages=40,
     loads=1,
     watchers=20,
+    guests=4,
+    payments=20,
 )
 _DEFAULT_FOLDER = Path("/var/tmp")  # on a disk: /tmp is often memory, where fsync costs nothing
 
@@ -135,9 +139,11 @@ def measure(parts: list[str], bed: Bed, say: Say) -> list[Figure]:
         latency.PART: lambda: latency.Latency(bed),
         memory.PART: lambda: memory.MemoryUse(bed),
         pages.PART: lambda: pages.Pages(bed),
+        guests.PART: lambda: guests.Guests(bed),
+        repeating.PART: lambda: repeating.Repeating(bed, best),
     }
     chosen = [make[part]() for part in parts]
-    if not {*parts} <= {applying.PART, pages.PART}:
+    if not {*parts} <= {applying.PART, pages.PART, guests.PART, repeating.PART}:
         bed.warm()
     for number in range(1, bed.sizes.rounds + 1):
 
@@ -145,7 +151,7 @@ def measure(parts: list[str], bed: Bed, say: Say) -> list[Figure]:
             say(f"round {number} of {bed.sizes.rounds}: {line}")
 
         bed.say = in_round
-        if sessions.PART in parts or applying.PART in parts:
+        if {sessions.PART, applying.PART, repeating.PART} & {*parts}:
             best.round()
         for part in chosen:
             part.round()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from rich.table import Table
 from coinslot.app.benches import repeats
 from coinslot.app.benches.machine import Machine, look
 from coinslot.app.benches.pgbench import PgBench
+from coinslot.app.benches.quiet import without_log
 from coinslot.app.benches.rsa import verifications_per_s
 from coinslot.app.benches.show import print_machine
 from coinslot.app.errors import Problem
@@ -85,7 +85,7 @@ def command(duplicates: bool, payments: int, seed: int, json_path: Path | None, 
     it, the ledger posts it, fsync on. Signatures are made beforehand, portion by portion, and are not part of the rate.
     """
     out = Console()
-    with _folder(folder) as path, _quiet():
+    with _folder(folder) as path, without_log():
         machine = look(path)
         outcome = _measured(path, machine, payments, seed, repeated=duplicates)
     print_machine(out, machine)
@@ -187,18 +187,6 @@ def _print(out: Console, outcome: Outcome) -> None:
         out.print(
             f"every payment credited exactly once; {report.held_minor:,} fen at the providers, by their books and ours"
         )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """What is refused or put aside is logged each time: here that is wanted, a hundred thousand times."""
-    logger = logging.getLogger("coinslot")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextlib.contextmanager

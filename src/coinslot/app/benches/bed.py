@@ -52,6 +52,10 @@ class Sizes(Struct, frozen=True, kw_only=True):
     """Times that a browser opens a page in one round."""
     watchers: int = 300
     """Open live views."""
+    guests: int = 40
+    """Payments on appliances in one round."""
+    payments: int = 500
+    """Of one round, each told of up to 20 times."""
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
@@ -80,6 +84,8 @@ class Bed:
         self.database_url = postgres.url("coinslot")
         self.secret = secrets.token_urlsafe(32)
         """The installation's, for stickers and cookies."""
+        self.merchants: Path | None = None
+        """The server's merchants file, where it takes money; to be set before it starts."""
         self.spare = 2
         """Terminals at the fleet's end that the load generator leaves alone."""
         self.memory_before: dict[str, Memory] = {}
@@ -113,6 +119,7 @@ class Bed:
                     socket=str(self.folder / "door"),
                     operator=self.fleet.operator,
                     secret=self.secret,
+                    merchants=None if self.merchants is None else str(self.merchants),
                 )
             )
             self._serving = helper.hear(Serving)

@@ -36,7 +36,7 @@ _FAILURES: Final = {
 }
 
 
-class _Kept(Retries):
+class Kept(Retries):
     """Keeps what it was to deliver."""
 
     def __init__(self, clock: SandboxClock) -> None:
@@ -66,7 +66,7 @@ class Providers:
         server.add(self._alipay)
         self._at = self.began
         self._switches = quiet
-        self._kept = _Kept(clock)
+        self._kept = Kept(clock)
         now: Callable[[], datetime] = lambda: self._at  # noqa: E731
         self._wechat_says = wechat.notices.Notices(accounts.wechat, clock, quiet, self._kept, now)
         self._alipay_says = alipay.notices.Notices(accounts.alipay, quiet, self._kept, now)

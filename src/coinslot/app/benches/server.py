@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from pathlib import Path
 from typing import cast
 
 import asyncpg
@@ -22,7 +23,9 @@ from msgspec import Struct
 
 from coinslot.app.garbage import calm
 from coinslot.app.http import HttpOptions, HttpServer
-from coinslot.app.stack import Stack, StackOptions
+from coinslot.app.merchants import Merchants, meet
+from coinslot.app.merchants_file import read_merchants
+from coinslot.app.stack import PaymentOptions, Stack, StackOptions
 from coinslot.engines.broker import BrokerAccess
 from coinslot.keyring import Keyring
 from coinslot.ledger.errors import LedgerError
@@ -43,6 +46,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     operator: str
     secret: str
     """The installation's: whoever measures pages signs stickers with it."""
+    merchants: str | None
+    """The merchants file; None: it takes no money."""
 
 
 class Serving(Struct, frozen=True, kw_only=True):
@@ -113,7 +118,9 @@ async def empty() -> bytes:
 async def serve(setup: Setup, stopped: asyncio.Event) -> None:
     """Serve until `stopped`."""
     idle = HttpServer(Litestar([nothing, empty]), HttpOptions())
-    options = StackOptions(keyring=Keyring(setup.secret))
+    merchants = await _merchants(setup)
+    payments = None if setup.merchants is None else PaymentOptions(find=merchants.find)
+    options = StackOptions(keyring=Keyring(setup.secret), payments=payments)
     async with Stack(setup.database_url, setup.broker, options=options) as stack:
         await idle.start()
         loop = asyncio.get_running_loop()
@@ -131,6 +138,15 @@ async def serve(setup: Setup, stopped: asyncio.Event) -> None:
         if ending.done():
             ending.result()
         ending.cancel()
+    merchants.close()
+
+
+async def _merchants(setup: Setup) -> Merchants:
+    if setup.merchants is None:
+        return Merchants()
+    merchants = Merchants(read_merchants(Path(setup.merchants)).entries)
+    await meet(merchants, setup.database_url)
+    return merchants
 
 
 async def main() -> None:

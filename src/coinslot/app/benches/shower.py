@@ -21,12 +21,14 @@ from coinslot.terminal.mqtt import MqttConnection as AgentConnection
 from coinslot.terminal.ports import Outlet, Pressed, Valve
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.simulated import Model, SimulatedAppliance, settings_for, simulate
+from coinslot.terminal.views import View
 from coinslot.wire import codec
 from coinslot.wire.messages import Ack
 
 WARM = 10
 """Starts that are not counted."""
-_PATIENCE_S = 20.0
+PATIENCE_S = 20.0
+"""For one step of a session."""
 _LOOK_S = 0.01
 
 
@@ -59,12 +61,18 @@ class TimedAppliance:
         self._appliance = appliance
         one = appliance.outlets[0]
         self.valve = TimedValve(one.valve)
-        self._outlets = {0: Outlet(self.valve, one.meter, one.screen, one.sensors)}
+        self._outlets = {0: Outlet(self.valve, one.meter, one.screen, one.sensors, one.touch)}
 
     @property
     def outlets(self) -> Mapping[int, Outlet]:
         """What the agent is wired to."""
         return self._outlets
+
+    @property
+    def view(self) -> View | None:
+        """What its display shows now, where it has one."""
+        socket = self._appliance.sockets.get(0)
+        return None if socket is None else socket.view
 
     def listen(self, pressed: Callable[[Pressed], None]) -> None:
         """Whom to tell of keys."""
@@ -104,7 +112,7 @@ class Shower:
         self._agent.all_acknowledged.clear()
         began = time.perf_counter()
         answered = poster.post()
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             answer = await answered
             if answer != OK:
                 raise Problem(f"a start was refused: {answer}", "This is a mistake of the measurement.")
@@ -113,7 +121,7 @@ class Shower:
     async def end(self) -> None:
         """The stop key, and the session's settlement."""
         self._agent.pressed(StopKey(0))
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             await self._agent.all_acknowledged.wait()
 
 
@@ -140,19 +148,19 @@ async def open_shower(bed: Bed, at: int) -> AsyncIterator[Shower]:
     agent.all_acknowledged = asyncio.Event()
     running = asyncio.create_task(agent.run())
     try:
-        await _online(bed, credentials.terminal_id)
+        await online(bed, credentials.terminal_id)
         yield Shower(agent, appliance.valve)
     finally:
         agent.stop()
         await running
 
 
-async def _online(bed: Bed, terminal: str) -> None:
+async def online(bed: Bed, terminal: str) -> None:
     """Wait until the server knows that the terminal is there. Problem when it never does."""
     connection = await connect_login(bed.database_url)
     try:
         query = "SELECT online FROM terminal_link WHERE terminal_id = $1"
-        for _ in range(round(_PATIENCE_S / _LOOK_S)):
+        for _ in range(round(PATIENCE_S / _LOOK_S)):
             if await connection.fetchval(query, terminal):
                 return
             await asyncio.sleep(_LOOK_S)

@@ -110,7 +110,7 @@ class Town:
         async with self.pool.acquire() as connection:
             await self._payments.seed(connection, self.operator)
         self.wall.sandbox_url = self._payments.url
-        port = pick_port("127.0.0.1")
+        port = pick_port("127.0.0.1", usual=0)
         self._options = replace(
             self._options,
             http_port=port,

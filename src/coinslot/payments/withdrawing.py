@@ -61,8 +61,8 @@ def bonus_part(
     """
     with_more_minor = bonus_with(bonus_minor, paid_minor, before_minor + more_minor)
     due_minor = with_more_minor - bonus_with(bonus_minor, paid_minor, before_minor)
-    # After refunds that failed, the parts' roundings may come to more than the whole.
-    return max(0, min(due_minor, bonus_minor - taken_minor))
+    # After refunds that failed, the roundings of those that did not may have come to more than their sum's.
+    return max(0, min(due_minor, with_more_minor - taken_minor))
 
 
 def plan_withdrawal(payments: Iterable[Refundable], amount_minor: int, now: datetime) -> WithdrawalPlan:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coinslot.payments.withdrawing import Part, Refundable, bonus_with, can_carry, plan_withdrawal
+from coinslot.payments.withdrawing import Part, Refundable, bonus_part, bonus_with, can_carry, plan_withdrawal
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -100,3 +100,10 @@ def test_a_provider_carries_a_year_and_fifty_refunds() -> None:
     assert can_carry(now - timedelta(days=361), 49, now)
     assert not can_carry(now - timedelta(days=363), 0, now)
     assert not can_carry(now, 50, now)
+
+
+def test_what_was_spent_is_not_asked_for_again_and_failed_refunds_cost_nobody_a_cent() -> None:
+    assert bonus_part(2_00, 10_00, before_minor=5_00, more_minor=5_00, taken_minor=0) == 1_00
+    # Of three parts of 1 with a bonus of 2, the first took none; it failed, and is asked for once more.
+    assert bonus_part(2, 3, before_minor=2, more_minor=1, taken_minor=2) == 0
+    assert bonus_part(2, 3, before_minor=0, more_minor=3, taken_minor=0) == 2

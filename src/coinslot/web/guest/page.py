@@ -61,7 +61,7 @@ def _waiting(page: Page, guest: Guest) -> Response[bytes]:
         watch="" if settled else sign_of(guest),
         reports=guest.session is not None,
         help_phone=guest.place.help_phone,
-        about=guest.number,
+        about="",
     )
 
 
@@ -111,7 +111,7 @@ async def _bill(page: Page, guest: Guest) -> Response[bytes]:
         fapiao=await part_of(page, about_guest(page, guest)),
         watch=sign_of(guest) if moves else "",
         help_phone=guest.place.help_phone,
-        about=guest.number,
+        about="",
     )
 
 

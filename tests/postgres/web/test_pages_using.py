@@ -75,7 +75,7 @@ async def strangers(api: Api, house: House) -> list[Visitor]:
     ]
 
 
-PATHS = ("", "/state", "/events", "/stop", "/bill", "/report")
+PATHS = ("", "/state", "/events", "/stop", "/bill", "/report", "/fapiao")
 
 
 @pytest.mark.parametrize("ended", [False, True])
@@ -88,7 +88,7 @@ async def test_whatever_is_not_ones_own_looks_as_if_it_did_not_exist(
     for visitor in strangers:
         for path in PATHS:
             answers.add(_plain(await visitor.get(f"/s/{session}{path}", status=404), path))
-        for path in ("/stop", "/report"):
+        for path in ("/stop", "/report", "/fapiao"):
             answer = await visitor.posts(
                 f"/s/{session}{path}", await lin.sealed(f"/s/{session}/report") if ended else "x"
             )
@@ -347,6 +347,24 @@ async def test_a_bill_is_reported_once(api: Api, house: House, lin: Visitor, ses
     bill = await lin.get(f"/s/{session}/bill")
     assert "You told us" in bill
     assert "A person is checking" not in bill
+
+
+async def test_a_fapiao_is_asked_for_with_a_bill_that_has_something_to_invoice(
+    api: Api, lin: Visitor, session: str
+) -> None:
+    assert await lin.goes(f"/s/{session}/fapiao") == f"/s/{session}"
+    await ends(api.pool, session)
+    path = f"/s/{session}/fapiao"
+    assert f'href="{path}"' in await lin.get(f"/s/{session}/bill")
+    fields = {"kind": "personal", "title": "雷小明", "mail": "lei@example.com"}
+    wrong = await lin.posts(path, await lin.sealed(path), **{**fields, "mail": "lei"})
+    assert (wrong.status_code, "This is no mail address" in wrong.text) == (422, True)
+    sent = await lin.posts(path, await lin.sealed(path), **fields)
+    assert sent.headers["location"] == f"/s/{session}/bill"
+    assert "Over ¥0.09" in await lin.get(f"/s/{session}/bill")
+    assert "雷** · l***@example.com" in await lin.get(path)
+    await ends(api.pool, session, charge_minor=0)
+    assert "there is nothing to be invoiced" in await lin.get(path)
 
 
 async def test_what_runs_cannot_be_reported_yet(api: Api, lin: Visitor, session: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from litestar import get, post
@@ -102,15 +102,13 @@ async def take_form(page: Page, about: About) -> Response[bytes]:
 @get("/s/{session_id:str}/fapiao")
 async def fapiao_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
     """A customer's form."""
-    about = await _own(page, session_id)
-    return not_yours(page) if about is None else await show_form(page, about)
+    return await _own(page, session_id, show_form)
 
 
 @post("/s/{session_id:str}/fapiao")
 async def fapiao(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
     """A customer asks, or corrects."""
-    about = await _own(page, session_id)
-    return not_yours(page) if about is None else await take_form(page, about)
+    return await _own(page, session_id, take_form)
 
 
 def about_own(session: Session, place: Place) -> About:
@@ -118,9 +116,15 @@ def about_own(session: Session, place: Place) -> About:
     return About(session=session, place=place, path=f"/s/{session.id}/bill", asked_by=None)
 
 
-async def _own(page: Page, session_id: str) -> About | None:
+async def _own(
+    page: Page, session_id: str, answer: Callable[[Page, About], Awaitable[Response[bytes]]]
+) -> Response[bytes]:
     own = await find_own(page, session_id)
-    return None if own is None or own.session.live else about_own(own.session, own.place)
+    if own is None:
+        return not_yours(page)
+    if own.session.live:
+        return page.go(f"/s/{own.session.id}")
+    return await answer(page, about_own(own.session, own.place))
 
 
 async def _read(page: Page, about: About) -> tuple[Request | None, int]:

@@ -61,7 +61,7 @@ class Sales:
         if screen is None:
             return
         if not screen.choosing.under_way:
-            screen.clear()
+            screen.go_on()
         request = screen.choosing.back(self._scribe.now)
         if request is not None and self._link.is_up:
             self._link.send(QrCancelled(link=self._link.number, outlet=outlet, request=request))
@@ -111,6 +111,8 @@ class Sales:
         bill, choosing = show.bill, screen.choosing
         if bill is None or not (show.request is not None or show.qr is not None or bill.refund_minor):
             return False
+        if bill.session == screen.put_away:
+            return True
         if not choosing.under_way and (bill.session == screen.ended or choosing.is_latest(show.request)):
             screen.bill(bill, show.qr, self._scribe.now)
         return True

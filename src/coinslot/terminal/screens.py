@@ -52,6 +52,8 @@ class Screen:
         self._run: object = None
         self.ended = ""
         """The session that ended here last, in this boot."""
+        self.put_away = ""
+        """The session whose end somebody has read and gone on from: its bill does not come in between."""
         self._notice: Notice | None = None
 
     # ------------------------------------------------------------ what is to be shown for a while
@@ -100,6 +102,11 @@ class Screen:
     def clear(self) -> None:
         """Somebody has read it."""
         self._notice = None
+
+    def go_on(self) -> None:
+        """Somebody has read how it ended, and wants to choose."""
+        self.clear()
+        self.put_away = self.ended
 
     # ------------------------------------------------------------ what is shown now
 

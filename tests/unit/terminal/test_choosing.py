@@ -211,6 +211,20 @@ def test_a_wish_that_nobody_answered_is_said_again_on_the_next_link_as_the_same_
     assert hotel.phase() is Phase.QR
 
 
+def test_who_has_gone_on_from_an_end_chooses_without_its_bill_coming_in_between(hotel: Hotel) -> None:
+    request = hotel.chooses()
+    hotel.shows(request)
+    hotel.shows(request, Note.PAID)
+    hotel.start()
+    hotel.sense(900)
+    hotel.feed(StopKey(0))
+    assert hotel.phase() is Phase.FINISHED
+    hotel.goes_back()
+    assert hotel.phase() is Phase.CHOOSE
+    hotel.bills(request)
+    assert hotel.phase() is Phase.CHOOSE
+
+
 def test_a_payment_that_went_back_while_the_link_was_lost_is_told_on_the_next_one(hotel: Hotel) -> None:
     request = hotel.chooses()
     hotel.shows(request)

@@ -25,6 +25,7 @@ WALL = (
     "/wall/choose",
     "/wall/back",
     "/wall/room",
+    "/wall/desk",
 )
 PAGE = {"Accept": "text/html"}
 

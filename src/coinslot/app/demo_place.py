@@ -71,7 +71,7 @@ def announce(
     say.done(f"front desk    {place.http_url}{house.desk_path}  (opens once)")
     say.done(f"hotel system  {house.system_url}  (is told of every use; the wall shows what it hears)")
     say.done(f"web and API   {place.http_url}")
-    say.done(f"payments      {sandbox}  (made-up WeChat Pay and Alipay: scan, pay, break them)")
+    say.done(f"payments      {sandbox}  (made-up providers: scan, pay, break them)")
     say.done(f"terminals     mqtts://{place.mqtt}")
     say.done(f"API key       {api_key}")
     say.done(f"data          {place.folder}  (log: {place.log})")

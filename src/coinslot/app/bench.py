@@ -28,17 +28,20 @@ TITLES = {
 }
 QUICK = Sizes(
     rounds=1,
-    seconds=0.5,
-    terminals=(1, 8),
+    seconds=0.6,
+    terminals=(8,),
     http_terminals=(8,),
-    clients=(1, 4),
+    clients=(4,),
     scale=1,
-    starts=10,
+    starts=6,
     pages=40,
     loads=1,
     watchers=20,
-    guests=4,
-    payments=20,
+    watch_s=2,
+    guests=2,
+    payments=12,
+    warm_s=0.3,
+    warm_starts=2,
 )
 _DEFAULT_FOLDER = Path("/var/tmp")  # on a disk: /tmp is often memory, where fsync costs nothing
 

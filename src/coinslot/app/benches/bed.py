@@ -28,7 +28,6 @@ from coinslot.sandbox.load.generator import ConnectOrder, Order, Place, Plan, Re
 from coinslot.wire.ids import CustomerId, OperatorId
 
 _BALANCE_MINOR = 1_000_000_000
-_WARM_S = 2.0
 
 Say = Callable[[str], None]
 
@@ -54,6 +53,12 @@ class Sizes(Struct, frozen=True, kw_only=True):
     """Open live views."""
     guests: int = 40
     """Payments on appliances in one round."""
+    warm_s: float = 2.0
+    """Before anything is measured, all terminals at once."""
+    warm_starts: int = 10
+    """Single starts that are not counted."""
+    watch_s: int = 5
+    """How long live views are watched, and as long again with nobody there."""
     payments: int = 500
     """Of one round, each told of up to 20 times."""
 
@@ -180,7 +185,7 @@ class Bed:
         _fine(helper.hear(Result))
         self.memory_connected = {name: memory(pid) for name, pid in engines.items()}
         self.say("warming up, then VACUUM ANALYZE")
-        helper.say(RunOrder(terminals=count, seconds=_WARM_S))
+        helper.say(RunOrder(terminals=count, seconds=self.sizes.warm_s))
         _fine(helper.hear(Result))
         self.runner.run(vacuum(self.database_url))
         return helper

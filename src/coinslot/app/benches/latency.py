@@ -15,7 +15,7 @@ from coinslot.app.benches.bed import Bed
 from coinslot.app.benches.figures import Figure, Side, Target, percentile
 from coinslot.app.benches.machine import appends_s
 from coinslot.app.benches.posting import open_poster
-from coinslot.app.benches.shower import WARM, open_shower, wal_of_a_start
+from coinslot.app.benches.shower import open_shower, wal_of_a_start
 from coinslot.app.benches.start_limits import commits_ms, nothing_ms, round_trips_ms
 from coinslot.engines.connect import Connection, connect_login
 
@@ -73,8 +73,8 @@ class Latency:
         try:
             async with open_shower(bed, at) as shower, open_poster(bed, bed.sessions_url, at) as post:
                 if not self._wal_bytes:
-                    self._wal_bytes = await wal_of_a_start(connection, shower, post)
-                for _ in range(WARM):
+                    self._wal_bytes = await wal_of_a_start(connection, shower, post, bed.sizes.warm_starts)
+                for _ in range(bed.sizes.warm_starts):
                     await shower.start(post)
                 self._starts_ms.append([await shower.start(post) for _ in range(bed.sizes.starts)])
             await self._limit(connection, at)

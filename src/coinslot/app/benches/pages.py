@@ -32,7 +32,6 @@ _ASKING = 8
 _PLAIN_PER_PAGE = 4
 _ALLOWED = 4000
 """Pages that a server gives to everybody together before it begins to slow them down."""
-_WATCH_S = 5
 _KB = 1024
 
 
@@ -176,11 +175,11 @@ class Pages:
             await asyncio.gather(*(view.close() for view in views))
         self._values[f"server's CPU, {self._bed.sizes.watchers} watching"].append(cpu)
         self._delays_ms.append(delays)
-        self._published_readings += _WATCH_S * len(views)
+        self._published_readings += self._bed.sizes.watch_s * len(views)
 
     async def _published(self, hall: Hall, pid: int, views: list[LiveView]) -> tuple[float, list[float]]:
         """A reading a second from each seat; the server's CPU in percent of a core, and the delays."""
-        numbers = hall.next_readings(_WATCH_S)
+        numbers = hall.next_readings(self._bed.sizes.watch_s)
         said: dict[tuple[int, str], float] = {}
         gap_s = 1.0 / len(hall.seats)
         began_cpu, began = cpu_s(pid), time.perf_counter()

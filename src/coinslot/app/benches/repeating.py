@@ -71,5 +71,5 @@ class Repeating:
         await migrate(url)
         with without_log():
             return await repeats.run(
-                url, self._bed.folder / "payers", payments=self._bed.sizes.payments, seed=number
+                url, self._bed.folder / "merchants", payments=self._bed.sizes.payments, seed=number
             )

@@ -156,7 +156,7 @@ async def open_providers(folder: Path, operator: str) -> AsyncIterator[Providers
     merchants = Merchants()
     providers = Providers(accounts, server, merchants)
     async with server:
-        file = folder / "merchants.toml"
+        file = folder / "repeats.toml"
         write_merchants(file, accounts, server.url, operator)
         contents = read_merchants(file)
         if contents.wrong:

@@ -25,8 +25,6 @@ from coinslot.terminal.views import View
 from coinslot.wire import codec
 from coinslot.wire.messages import Ack
 
-WARM = 10
-"""Starts that are not counted."""
 PATIENCE_S = 20.0
 """For one step of a session."""
 _LOOK_S = 0.01
@@ -169,7 +167,7 @@ async def online(bed: Bed, terminal: str) -> None:
         await connection.close()
 
 
-async def wal_of_a_start(connection: Connection, shower: Shower, poster: Poster) -> int:
+async def wal_of_a_start(connection: Connection, shower: Shower, poster: Poster, times: int) -> int:
     """Bytes of write-ahead log of one start's commit: the least of some.
 
     From before the request to the open valve: the `started` record comes to the server only after that. The
@@ -177,7 +175,7 @@ async def wal_of_a_start(connection: Connection, shower: Shower, poster: Poster)
     """
     grown: list[int] = []
     query = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
-    for _ in range(WARM):
+    for _ in range(times):
         before = await connection.fetchval(query)
         await shower.begin(poster)
         grown.append(await connection.fetchval(query) - before)

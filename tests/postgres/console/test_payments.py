@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 from coinslot.people.rules import Role
+from coinslot.settlement.payments.bills import check_bill
 from tests.postgres.console.conftest import Consoles, House, Person
 from tests.postgres.console.history import PHONE, History, make_history
 
@@ -78,6 +80,10 @@ async def test_lists_searches_and_one_payment(consoles: Consoles) -> None:
     for part in ("¥10.00", "What happened", "told us by itself", history.paid.number, history.paid.provider_id or "",
                  "Yes, by the provider's word", "Not compared yet", "Ledger entries"):  # fmt: skip
         assert part in text, part
+    # Once the provider's own bill has come, the page says in which day's it stands.
+    till.provider.writes_bill()
+    await check_bill(consoles.pool, till.provider, till.merchant, date(2026, 11, 21))
+    assert "In the bill of 2026-11-21" in await owner.opens(path)
     assert "Give back" in await house.staff[Role.DESK].opens(path)
     text = await owner.opens(f"/console/payments/{history.given_back.intent_id}")
     assert "No use followed: the money goes back" in text

@@ -90,7 +90,8 @@ async def _apply(books: Books, words: Sequence[Word], plan: Callable[[Batch, Wor
         for word in words:
             plan(batch, word)
         if batch.late:
-            book_late(batch, await unit.arrears_room([purse_of(session) for session, _ in batch.late]))
+            owing = [purse_of(session) for session, _ in batch.late]
+            book_late(batch, await unit.arrears_room(owing, batch.entries))
         await unit.save(batch)
     return batch
 

@@ -16,6 +16,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from coinslot.ledger import accounts
+from coinslot.ledger.entries import Entry
 from coinslot.ledger.errors import LedgerError
 from coinslot.ledger.memory import DEFAULT_ARREARS_CAP_MINOR, MemoryLedger
 from coinslot.sessions.model import Session
@@ -101,7 +102,7 @@ class MemoryUnit:
         """See `ports.Unit`."""
         return {key: self._books.used[key] for key in keys if key in self._books.used}
 
-    async def arrears_room(self, wanted: Sequence[Purse]) -> dict[Purse, int]:
+    async def arrears_room(self, wanted: Sequence[Purse], posted: Sequence[Entry] = ()) -> dict[Purse, int]:
         """See `ports.Unit`."""
         cap = self._books.arrears_cap_minor
         return {purse: max(0, cap - self._books.wallet(purse).arrears_minor) for purse in wanted}

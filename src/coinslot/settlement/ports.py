@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from coinslot.ledger.entries import Entry
 from coinslot.ledger.errors import LedgerError
 from coinslot.settlement.changes import Batch, Purse, UseKey
 from coinslot.settlement.points import Purpose
@@ -51,8 +52,9 @@ class Unit(Protocol):
     async def uses(self, keys: Sequence[UseKey]) -> dict[UseKey, int]:
         """How much of each counter is used; absent ones are 0."""
 
-    async def arrears_room(self, wanted: Sequence[Purse]) -> dict[Purse, int]:
-        """How much more each customer may owe, in minor units; their arrears are locked."""
+    async def arrears_room(self, wanted: Sequence[Purse], posted: Sequence[Entry] = ()) -> dict[Purse, int]:
+        """How much more each customer may owe, in minor units; their arrears are locked, and with them, in the
+        ledger's order, whatever `posted` will lock."""
 
     async def save(self, batch: Batch) -> None:
         """Write what the batch changed."""

@@ -12,6 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from coinslot.ledger import accounts
 from coinslot.ledger import store as ledger
+from coinslot.ledger.entries import Entry
 from coinslot.settlement import rows, saving
 from coinslot.settlement.changes import Batch, Purse, UseKey
 from coinslot.settlement.points import Purpose, point
@@ -134,11 +135,18 @@ class PostgresUnit:
         found = await self._connection.fetch(_USES, *columns)
         return {UseKey(OperatorId(row[0]), row[1], row[2], row[3]): row[4] for row in found}
 
-    async def arrears_room(self, wanted: Sequence[Purse]) -> dict[Purse, int]:
+    async def arrears_room(self, wanted: Sequence[Purse], posted: Sequence[Entry] = ()) -> dict[Purse, int]:
         """See `ports.Unit`."""
         purses = list(dict.fromkeys(wanted))
         keys = [(p.operator, accounts.customer_arrears(p.customer), p.currency) for p in purses]
-        owed = await ledger.lock_balances(self._connection, keys)
+        # Not the arrears alone: a start of two customers locks all of the first, then all of the second.
+        others = [
+            (entry.operator, leg.account, leg.currency)
+            for entry in posted
+            for leg in entry.postings
+            if accounts.parse_account(leg.account).limited
+        ]
+        owed = await ledger.lock_balances(self._connection, [*keys, *others])
         caps = await self._connection.fetch(
             _ARREARS_CAPS, *[list(column) for column in zip(*keys, strict=True)]
         )

@@ -17,6 +17,7 @@ from coinslot.settlement.payments.unit import transaction
 from coinslot.settlement.payments.withdrawal_views import preview_withdrawal
 from coinslot.settlement.payments.withdrawals import WithdrawalRequest, withdraw
 from coinslot.settlement.points import Purpose
+from coinslot.settlement.store import PostgresBooks
 from coinslot.settlement.topup import pay_in_cash
 from coinslot.wire.ids import CustomerId
 from tests.support.giving_back import Office
@@ -143,3 +144,28 @@ async def test_topups_with_a_bonus_and_uses_of_the_same_wallet_never_wait_in_a_r
     # A deadlock raises Conflict in one, and asyncpg's own error in the other.
     await asyncio.gather(till.cashier.apply(), *(deed(n) for n in range(20) for deed in (cash, hold)))
     assert await till.balance(accounts.customer_bonus(customer)) == 10_00 + 6 * 10 + 20 * 10 - 20
+
+
+async def test_usage_reported_late_and_uses_of_others_never_wait_in_a_ring(office: Office) -> None:
+    till = office.till
+    first, second = sorted([await till.customer(), await till.customer()])
+    for customer in (first, second):
+        owed = events.late_usage(till.operator, f"late{customer}", customer, CNY, arrears_minor=1)
+        await ledger.post(till.pool, [owed])
+        await office.paid_topup(customer, 10_01)
+    paths = (accounts.customer_principal, accounts.customer_arrears)
+    books = PostgresBooks(till.pool)
+
+    async def applied(number: int) -> None:
+        ended = events.hold(till.operator, f"s{number}", first, CNY, principal_minor=1)
+        async with books.transaction(Purpose.WORDS) as unit:
+            await unit.arrears_room([till.purse(second)], [ended])
+            await ledger.post(unit._connection, [ended])
+
+    async def begun() -> None:
+        async with till.pool.acquire() as connection, connection.transaction():
+            keys = [(till.operator, path(one), CNY) for one in (first, second) for path in paths]
+            await ledger.lock_balances(connection, keys)
+
+    await asyncio.gather(*(deed for n in range(30) for deed in (applied(n), begun())))
+    assert await till.principal(first) == 10_00 - 30

@@ -152,7 +152,8 @@ class Providers:
 async def open_providers(folder: Path, operator: str) -> AsyncIterator[Providers]:
     """Providers on loopback, and adapters with keys of both sides, kept in the folder."""
     accounts = open_accounts(folder)
-    server = SandboxServer(clock=SandboxClock(), switches=Switches())
+    # A refund takes three of its seconds.
+    server = SandboxServer(clock=SandboxClock(speed=60), switches=Switches())
     merchants = Merchants()
     providers = Providers(accounts, server, merchants)
     async with server:

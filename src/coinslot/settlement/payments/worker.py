@@ -13,6 +13,7 @@ import asyncpg
 
 from coinslot.payments.model import Merchant
 from coinslot.payments.port import Provider
+from coinslot.settlement.payments.bell import Bell
 from coinslot.settlement.payments.collecting import look, put_off, take_due_attempts
 from coinslot.settlement.payments.inbox import apply_next
 from coinslot.settlement.payments.intents import expire_intents
@@ -54,7 +55,7 @@ class Cashier:
         self._find = find
         self._notify_url = notify_url
         self._every_s = every_s
-        self._noticed = _Bell()
+        self._noticed = Bell()
         self._due = asyncio.Event()
         self._calls: dict[asyncio.Task[None], str] = {}
         self._merchants: dict[tuple[OperatorId, str], Merchant] = {}
@@ -186,32 +187,3 @@ class Cashier:
             task.cancel()
         if late:
             await asyncio.wait(late)
-
-
-class _Bell:
-    """For several who do the same work until nothing is left of it: each ring wakes one of those who wait, so that a
-    single notification is not looked for by all. While none waits, whoever is done first looks again."""
-
-    def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
-        self._rung = False
-
-    def ring(self) -> None:
-        """There is something to do."""
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
-                return
-        self._rung = True
-
-    async def heard(self) -> None:
-        """Wait for a ring of one's own."""
-        if self._rung:
-            self._rung = False
-            return
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        try:
-            await waiting
-        finally:
-            self._waiting.remove(waiting)

@@ -129,9 +129,9 @@ def test_from_another_shell_commands_and_the_api_meet_the_running_demo(data: Pat
         doctor = coinslot(data, "doctor")
         assert doctor.returncode == 0, doctor.stdout
         assert "engines: running" in doctor.stdout
-        assert [row["keys"] for row in listed(data, "merchant")] == [True, True]
+        assert [row["keys"] for row in listed(data, "merchant")] == [True] * 3
         inside = coinslot(data / "demo", "operator", "merchant", "list", "--json")
-        assert [row["keys"] for row in json.loads(inside.stdout)] == [True, True]
+        assert [row["keys"] for row in json.loads(inside.stdout)] == [True] * 3
         (payments,) = (line.split()[2] for line in demo.said if "✓ payments" in line)
         assert "Payment sandbox" in httpx.get(payments).text
         answer = http.get("/sessions")

@@ -5,6 +5,7 @@ What may be given back, by whom alone and by whom together is decided by settlem
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from litestar import get, post
@@ -29,6 +30,8 @@ from coinslot.wire.ids import is_id
 
 REASONS: Final = tuple(reason for reason in Reason if reason is not Reason.EXPLAINED)
 _REFUSED: Final = (InputError, LedgerError)
+_THOUSANDS: Final = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+"""As in 1,000.00. Any other comma may be somebody's decimal one: 5,00 is no amount, and never 500.00."""
 
 
 @get("/console/payments/{intent_id:str}/refund")
@@ -91,7 +94,7 @@ async def _form(staffed: Staffed, what: What, target: str, currency: str, back: 
 async def _sent(staffed: Staffed, what: What, target: str, currency: str, back: str) -> Response[bytes]:
     form = await staffed.form()
     try:
-        amount_minor = parse_amount(form.text("amount").replace(",", ""), currency)
+        amount_minor = parse_amount(_THOUSANDS.sub("", form.text("amount")), currency)
         if not amount_minor:
             raise FieldError("amount_minor", "must be above zero")
         wish = _wish(

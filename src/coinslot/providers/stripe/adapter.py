@@ -64,7 +64,7 @@ class Stripe(NoShares, NoPayouts):
         self._now = now
         self._deadlines = deadlines or Deadlines()
         self._wire = Wire(keys, self._deadlines)
-        self._library = Library(client(keys, self._wire))
+        self._library = Library(client(keys, self._wire), self._deadlines.file_s)
         finder = Finder(self._library)
         self._payments = Payments(self._library, finder, keys, now)
         self._refunds = Refunds(self._library, finder, keys.account)

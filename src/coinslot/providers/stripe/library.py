@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -14,7 +15,6 @@ from coinslot.providers.stripe.refusals import Refused, refused
 from coinslot.providers.stripe.wire import REPLAYED
 
 if TYPE_CHECKING:
-    from stripe._stripe_response import StripeResponse
     from stripe.params._refund_create_params import RefundCreateParams
     from stripe.params.checkout._session_create_params import SessionCreateParams
 
@@ -23,10 +23,6 @@ PAGE: Final = 100
 _MOST_PAGES: Final = 200
 _INTENT: Final = "payment_intent.latest_charge"
 _T = TypeVar("_T")
-
-
-class _Answering:
-    last_response: StripeResponse | None
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -44,8 +40,10 @@ class Made(NamedTuple):
 class Library:
     """Every method raises Refused, RetrySameKey or Unknown."""
 
-    def __init__(self, client: stripe.StripeClient) -> None:
+    def __init__(self, client: stripe.StripeClient, within_s: float) -> None:
+        """`within_s`: for all pages of one list."""
         self._v1 = client.v1
+        self._within_s = within_s
 
     def create_session(self, parameters: SessionCreateParams, key: str) -> tuple[Session, bool]:
         """The session, and whether that is the answer to an earlier request."""
@@ -66,7 +64,7 @@ class Library:
 
     def sessions(self, since: int, until: int) -> Iterator[Session]:
         """Those made from `since` to `until`, both included, the newest first; all of them."""
-        yield from _pages(
+        yield from self._pages(
             lambda after: self._v1.checkout.sessions.list(
                 {
                     "created": {"gte": since, "lte": until},
@@ -90,7 +88,7 @@ class Library:
     def refunds(self, intent: str) -> list[Refund]:
         """All of one payment."""
         return list(
-            _pages(
+            self._pages(
                 lambda after: self._v1.refunds.list(
                     {
                         "payment_intent": intent,
@@ -104,7 +102,7 @@ class Library:
 
     def balance(self, since: int, until: int) -> Iterator[msgspec.Raw]:
         """Balance transactions made from `since` until before `until`, each with what it is about."""
-        yield from _pages(
+        yield from self._pages(
             lambda after: self._v1.balance_transactions.list(
                 {
                     "created": {"gte": since, "lt": until},
@@ -116,6 +114,23 @@ class Library:
             msgspec.Raw,
         )
 
+    def _pages(self, ask: Callable[[str], object], kind: type[_T]) -> Iterator[_T]:
+        """Every part of a list to its end, or Unknown: half of one proves nothing."""
+        after, until = "", time.monotonic() + self._within_s
+        for _ in range(_MOST_PAGES):
+            body = _made(lambda after=after: ask(after)).body  # type: ignore[misc]
+            page = _read(body, Page[kind], "list")  # type: ignore[valid-type]
+            yield from page.data
+            if not page.has_more:
+                return
+            last = _read(body, Page[_Known], "list").data[-1:]
+            if not last or last[0].id == after:
+                raise Unknown("CONTENT", "a list does not go on")
+            if time.monotonic() > until:
+                raise Unknown("TIMEOUT", "a list did not end in time")
+            after = last[0].id
+        raise Unknown("TOO_MANY", "a list has no end")
+
 
 def _made(work: Callable[[], object]) -> Made:
     try:
@@ -126,22 +141,6 @@ def _made(work: Callable[[], object]) -> Made:
     if response is None or not isinstance(response.body, str):
         raise Unknown("CONTENT", "the library gave no answer")
     return Made(response.body, response.headers.get(REPLAYED, "") == "true")
-
-
-def _pages(ask: Callable[[str], object], kind: type[_T]) -> Iterator[_T]:
-    """Every part of a list to its end, or Unknown: half of one proves nothing."""
-    after = ""
-    for _ in range(_MOST_PAGES):
-        body = _made(lambda after=after: ask(after)).body  # type: ignore[misc]
-        page = _read(body, Page[kind], "list")  # type: ignore[valid-type]
-        yield from page.data
-        if not page.has_more:
-            return
-        last = _read(body, Page[_Known], "list").data[-1:]
-        if not last or last[0].id == after:
-            raise Unknown("CONTENT", "a list does not go on")
-        after = last[0].id
-    raise Unknown("TOO_MANY", "a list has no end")
 
 
 def _read(body: str, kind: type[_T], what: str) -> _T:

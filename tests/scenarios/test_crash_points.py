@@ -80,6 +80,7 @@ ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/payments/direct_rows.py", "execute"),
     ("settlement/payments/inbox.py", "execute"),
     ("settlement/payments/rests.py", "execute"),
+    ("settlement/payments/beginning.py", "execute"),
     ("settlement/payments/bill_rows.py", "execute"),
     ("settlement/payments/rows.py", "execute"),
 }

@@ -19,6 +19,7 @@ from coinslot.settlement.payments.errors import NotAllowed, NotRefundable, TooMu
 from coinslot.settlement.payments.operator_refunds import approve, ask_refund, propose
 from coinslot.settlement.payments.refund_requests import RequestState, Way, What
 from coinslot.settlement.payments.suspense import Suspended, list_chargebacks, list_suspense
+from coinslot.settlement.payments.withdrawal_views import find_withdrawal
 from coinslot.settlement.payments.withdrawals import WithdrawalRequest, withdraw
 from tests.support.giving_back import Office
 from tests.support.till import CNY
@@ -202,3 +203,26 @@ async def test_a_chargeback_is_borne_once_and_never_by_an_empty_wallet(office: O
     assert (await list_chargebacks(pool, till.operator), await till.suspense()) == ([], 0)
     assert len(await list_chargebacks(pool, till.operator, every=True)) == 2
     await till.in_order(exactly=False)
+
+
+async def test_what_a_withdrawal_leaves_to_people_is_paid_once(office: Office) -> None:
+    till = office.till
+    customer = await till.customer(cash_minor=5_00)
+    request = WithdrawalRequest(purse=till.purse(customer), key="w", amount_minor=5_00, by="test")
+    made = await withdraw(till.pool, request)
+    [owed] = await list_owed(till.pool, till.operator)
+    assert (owed.kind, owed.ref, owed.amount_minor) == ("withdrawal", made.withdrawal_id, 5_00)
+    with pytest.raises(NotAllowed):
+        await pay_owed(office.door, till.operator, office.dora, owed.ref, paid_from="operator/cash")
+    done = await asyncio.gather(
+        *(
+            pay_owed(office.door, till.operator, who, owed.ref, paid_from=account)
+            for who, account in ((office.anna, "operator/cash"), (office.bert, "bank/main"))
+        ),
+        return_exceptions=True,
+    )
+    assert sorted(type(each).__name__ for each in done) == ["MissingError", "Owed"]
+    assert await list_owed(till.pool, till.operator) == []
+    found = await find_withdrawal(till.pool, till.operator, made.withdrawal_id)
+    assert found is not None
+    assert (found.is_by_hand_paid, await till.balance(accounts.operator_withdrawals_due())) == (True, 0)

@@ -19,26 +19,36 @@ from coinslot.settlement.payments.errors import Barred, NotAllowed
 from coinslot.settlement.payments.rows import Access, lock_intent
 from coinslot.settlement.payments.two_people import DECIDE, hold_person
 from coinslot.settlement.payments.unit import Connection, transaction
+from coinslot.settlement.payments.withdrawals import note_paid_by_hand
 from coinslot.settlement.points import Purpose
 from coinslot.wire.ids import OperatorId, StaffId
 
 # A refund of a withdrawal that failed is in the wallet again, and owed no more.
 _OWED: Final = """
-    SELECT * FROM (
+    SELECT o.kind, o.ref, o.merchant_id, o.currency, o.amount_minor, o.since, o.intent_id FROM (
         SELECT 'refund' AS kind, r.number AS ref, r.merchant_id, r.currency, r.amount_minor, r.ended_at AS since,
-            a.intent_id
+            a.intent_id, 'refund:' || r.number || ':done' AS key
         FROM refund r JOIN payment_attempt a ON a.operator_id = r.operator_id AND a.number = r.attempt_number
         WHERE r.operator_id = $1 AND r.state = 'closed' AND r.withdrawal_id IS NULL
         UNION ALL
-        SELECT 'suspense', q.target, p.merchant_id, q.currency, q.amount_minor, q.decided_at, NULL
+        SELECT 'suspense', q.target, p.merchant_id, q.currency, q.amount_minor, q.decided_at, NULL,
+            'refund:' || q.target || ':done'
         FROM refund_decision q
         JOIN provider_payment p ON p.operator_id = q.operator_id AND p.suspense_id = q.target
         WHERE q.operator_id = $1 AND q.what = 'suspense' AND q.way = 'payer' AND q.state = 'done'
           AND (q.outcome::jsonb->>'by_hand_minor')::bigint > 0
+        UNION ALL
+        SELECT 'withdrawal', w.withdrawal_id, '', w.currency, w.by_hand_minor, w.asked_at, NULL,
+            'withdrawal:' || w.withdrawal_id || ':paid'
+        FROM withdrawal w WHERE w.operator_id = $1 AND w.by_hand_minor > 0 AND w.ended_at IS NULL
     ) o
-    WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.operator_id = $1 AND e.key = 'refund:' || o.ref || ':done')
+    WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.operator_id = $1 AND e.key = o.key)
 """
 _LOCK: Final = "SELECT FROM merchant WHERE operator_id = $1 AND merchant_id = $2 FOR NO KEY UPDATE"
+
+_LOCK_WITHDRAWAL: Final = (
+    "SELECT FROM withdrawal WHERE operator_id = $1 AND withdrawal_id = $2 FOR NO KEY UPDATE"
+)
 
 
 class OwedKind(StrEnum):
@@ -48,6 +58,8 @@ class OwedKind(StrEnum):
     """A refund that the provider will not do."""
     SUSPENSE = "suspense"
     """Money in suspense that is its payer's, and hangs on no payment of ours."""
+    WITHDRAWAL = "withdrawal"
+    """What a customer has withdrawn and no payment can take back: cash, or payments of more than a year ago."""
 
 
 class Owed(Struct, frozen=True, kw_only=True):
@@ -55,8 +67,9 @@ class Owed(Struct, frozen=True, kw_only=True):
 
     kind: OwedKind
     ref: str
-    """The refund's number, or the suspense's id."""
+    """The refund's number, or the suspense's or the withdrawal's id."""
     merchant_id: str
+    """Empty for a withdrawal."""
     currency: str
     amount_minor: int
     since: datetime
@@ -64,7 +77,7 @@ class Owed(Struct, frozen=True, kw_only=True):
 
 
 async def list_owed(access: Access, operator: OperatorId) -> list[Owed]:
-    """Everything that waits to be paid by hand, oldest first. Withdrawals have `withdrawals.pay_by_hand`."""
+    """Everything that waits to be paid by hand, oldest first."""
     return many(await access.fetch(f"{_OWED} ORDER BY o.since, o.ref", operator), Owed)
 
 
@@ -81,6 +94,11 @@ async def pay_owed(
         if person.disabled_at is not None or person.role not in DECIDE:
             raise NotAllowed(Barred.ROLE if person.disabled_at is None else Barred.DISABLED)
         known = await _find(connection, operator, ref)
+        if known.kind is OwedKind.WITHDRAWAL:
+            await connection.fetchrow(_LOCK_WITHDRAWAL, operator, ref)
+            owed = await _find(connection, operator, ref)
+            await note_paid_by_hand(connection, operator, ref, paid_from=paid_from, by=staff)
+            return owed
         # As for everything that moves a refund; suspense hangs on no intent.
         if known.intent_id is not None:
             await lock_intent(connection, operator, known.intent_id)

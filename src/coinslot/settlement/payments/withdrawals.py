@@ -202,17 +202,24 @@ async def pay_by_hand(
     MissingError where there is no such part; LedgerError for another account.
     """
     async with transaction(pool, Purpose.DECIDE) as connection:
-        row = await connection.fetchrow(_LOCK, operator, withdrawal_id)
-        if row is None or not row["by_hand_minor"]:
-            raise MissingError("withdrawal to be paid by hand", withdrawal_id)
-        found = one(row, Withdrawal)
-        paid = events.withdrawal_paid(
-            operator, withdrawal_id, found.currency, paid_from=paid_from, amount_minor=found.by_hand_minor
-        )
-        [posted] = await post(connection, [paid])
-        if not posted.fresh:
-            return found
-        await write_audit(connection, operator, by=by, action="withdrawal.pay", target=withdrawal_id)
-        row = await connection.fetchrow(_PAID, operator, withdrawal_id, found.by_hand_minor)
-        assert row is not None
+        return await note_paid_by_hand(connection, operator, withdrawal_id, paid_from=paid_from, by=by)
+
+
+async def note_paid_by_hand(
+    connection: Connection, operator: OperatorId, withdrawal_id: str, *, paid_from: str, by: str
+) -> Withdrawal:
+    """The same in the caller's transaction."""
+    row = await connection.fetchrow(_LOCK, operator, withdrawal_id)
+    if row is None or not row["by_hand_minor"]:
+        raise MissingError("withdrawal to be paid by hand", withdrawal_id)
+    found = one(row, Withdrawal)
+    paid = events.withdrawal_paid(
+        operator, withdrawal_id, found.currency, paid_from=paid_from, amount_minor=found.by_hand_minor
+    )
+    [posted] = await post(connection, [paid])
+    if not posted.fresh:
+        return found
+    await write_audit(connection, operator, by=by, action="withdrawal.pay", target=withdrawal_id)
+    row = await connection.fetchrow(_PAID, operator, withdrawal_id, found.by_hand_minor)
+    assert row is not None
     return one(row, Withdrawal)

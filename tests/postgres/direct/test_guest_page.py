@@ -164,8 +164,9 @@ async def test_from_the_code_to_the_bill(hotel: Hotel) -> None:
     assert "It is starting" in await guest.sees()
     await dryer.records(inn.started(dryer, session), inn.checkpoint(dryer, session, s=600, wh=150))
     text = await guest.sees()
-    for said in ("20:00", "left", "0.15 kWh", "¥1.67", "¥3.33"):
+    for said in ("20:00", "left", "0.15 kWh", "¥5.00"):
         assert said in text, said
+    assert (await guest.http.get(f"{guest.path}/stop")).status_code == 303  # sold whole: ended at the appliance
     await dryer.records(inn.stopped(dryer, session, reason=StopReason.FAULT, s=900, wh=200))
     assert "in a moment" in await guest.sees()
     await inn.starts.once()
@@ -214,12 +215,12 @@ async def test_what_did_not_start_goes_back_and_says_so(hotel: Hotel) -> None:
 async def test_a_guest_stops_what_runs_after_being_asked_once_more(hotel: Hotel) -> None:
     inn = hotel.inn
     dryer = await inn.appliance()
-    session = await inn.running(dryer)
+    session = await inn.running(dryer, "use")
     await dryer.records(inn.checkpoint(dryer, session, s=600, wh=150))
     guest = hotel.guest(await inn.payment_of(session))
     assert (await guest.posts("/stop", {"form": "forged"})).status_code == 403
     asked = await guest.sees("/stop")
-    assert "¥3.33" in asked
+    assert "¥0.30" in asked
     assert not [message for _, message in inn.sent if isinstance(message, Stop)]
     found = FIELD.search(asked)
     assert found is not None
@@ -230,8 +231,8 @@ async def test_a_guest_stops_what_runs_after_being_asked_once_more(hotel: Hotel)
     assert "Stopping" in await guest.sees()
     assert (await guest.http.get(f"{guest.path}/stop")).status_code == 303
     ended = await inn.ends(dryer, session, reason=StopReason.COMMAND, s=605, wh=151)
-    assert ended.captured_minor == 1_68
-    assert "It ended early" in await guest.sees()
+    assert ended.captured_minor == 30
+    assert "¥9.70" in await guest.sees()
 
 
 async def test_a_report_is_kept_once_and_bounded(hotel: Hotel) -> None:

@@ -13,7 +13,7 @@ from coinslot.settlement.payments.direct_rows import Outcome
 from coinslot.tariffs import Quote, package_quote, parse_tariff
 from coinslot.web.customer.fapiao import REASONS
 from coinslot.web.guest.finding import Stage, stage_of
-from coinslot.web.guest.live_text import Figures, figures_of
+from coinslot.web.guest.live_text import Figures, figures_of, may_stop
 from coinslot.web.live.views import LiveView
 from coinslot.wire.messages import Limits
 from coinslot.wire.registers import Register
@@ -84,15 +84,29 @@ def quote(number: int) -> Quote:
     return package_quote(TARIFF, package, tariff_id="t", version=1, started_local=NIGHT)
 
 
-def test_what_is_paid_if_it_ends_now_is_the_part_that_was_used() -> None:
+def test_a_price_is_paid_whole_and_a_deposit_gives_back_what_was_not_used() -> None:
     third = figures_of(view({Register.WH: 150, Register.S: 590}, duration_ms=600_000), quote(0))
-    assert third == Figures(cost_minor=1_64, back_minor=3_36, left_ms=1_200_000, percent=33)
+    assert third == Figures(cost_minor=5_00, back_minor=0, left_ms=1_200_000, percent=33)
     over = figures_of(view({Register.WH: 900, Register.S: 1900}, duration_ms=1_900_000), quote(0))
     assert over == Figures(cost_minor=5_00, back_minor=0, left_ms=0, percent=100)
-    idle = figures_of(view({Register.WH: 0, Register.S: 20}, duration_ms=20_000), quote(0))
-    assert (idle.cost_minor, idle.back_minor) == (0, 5_00)
     by_use = figures_of(view({Register.WH: 500}, duration_ms=60_000, hold_minor=10_00), quote(1))
     assert by_use == Figures(cost_minor=1_00, back_minor=9_00, left_ms=None, percent=10)
+
+
+@pytest.mark.parametrize(
+    ("package", "state", "asked", "may"),
+    [
+        (0, State.AUTHORIZED, False, True),
+        (0, State.RUNNING, False, False),  # else a package would be sold by the minute
+        (1, State.RUNNING, False, True),
+        (1, State.RUNNING, True, False),
+        (1, State.SETTLED, False, False),
+    ],
+)
+def test_what_was_bought_for_a_price_is_ended_at_the_appliance(
+    package: int, state: State, asked: bool, may: bool
+) -> None:
+    assert may_stop(state, quote(package), asked=asked) is may
 
 
 def test_every_reason_against_a_fapiao_has_a_sentence_for_people() -> None:

@@ -53,9 +53,9 @@ class Figures(Struct, frozen=True, kw_only=True):
 
 
 def figures_of(view: LiveView, quote: tariffs.Quote) -> Figures:
-    """What is paid and goes back if it is stopped from here now: of a price only the part that was used."""
+    """What is paid and goes back if it is ended now by whoever uses it: what was bought for a price is paid whole."""
     bought = dict(quote.package.units) if quote.package is not None else {}
-    charge = tariffs.rate(quote, view.usage, cut_short=True).amount_minor
+    charge = tariffs.rate(quote, view.usage).amount_minor
     cost_minor = min(charge, view.hold_minor)
     left_ms = None
     used = dict(view.usage)
@@ -74,7 +74,8 @@ def guest_text(page: Page, view: LiveView, guest: Guest, now: datetime) -> Guest
     """The view in the visitor's language."""
     assert guest.session is not None
     told = live_text(page, view, guest.own, now)
-    now_figures = figures_of(view, quote_of(guest.session.quote))
+    quote = quote_of(guest.session.quote)
+    now_figures = figures_of(view, quote)
     main, unit = _main(page, view, now_figures)
     cost = figures.money(now_figures.cost_minor, view.currency)
     return GuestText(
@@ -90,7 +91,7 @@ def guest_text(page: Page, view: LiveView, guest: Guest, now: datetime) -> Guest
         energy=_energy(page, view.usage),
         back=figures.money(now_figures.back_minor, view.currency),
         percent=now_figures.percent,
-        stop=_stop(page, told, cost),
+        stop=_stop(page, told, cost) if may_stop(view.state, quote, asked=view.stop_asked) else "",
         spoken=page.say("%(main)s %(unit)s, %(cost)s so far", main=main, unit=unit, cost=cost),
         age_ms=told.age_ms,
         ended=view.ended,
@@ -137,6 +138,15 @@ def _stop(page: Page, told: LiveText, cost: str) -> str:
     return page.say("Do not start") if starts else page.say("Stop and pay %(cost)s", cost=cost)
 
 
-def may_stop(state: State, *, asked: bool) -> bool:
-    """Whether there is anything to stop."""
-    return not asked and state in (State.AUTHORIZED, State.UNKNOWN, State.RUNNING)
+def may_stop(state: State, quote: tariffs.Quote, *, asked: bool) -> bool:
+    """Whether it may be stopped from here.
+
+    What was bought for a price and runs may not: a stop from the server counts as the operator's and gives a part of
+    the price back, so that a package would be sold by the minute. Its user ends it at the appliance.
+    """
+    if asked:
+        return False
+    if state in (State.AUTHORIZED, State.UNKNOWN):
+        return True
+    whole = quote.package is not None and bool(quote.package.units)
+    return state is State.RUNNING and not whole

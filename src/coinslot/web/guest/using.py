@@ -2,7 +2,7 @@
 
 Whoever has paid and has the address may stop it: there is no login to ask for, the address is as hard to guess as a
 password, it is shown only where the guest stands, and a stop takes nothing from anybody, as what was not used goes back.
-It is asked twice, so that a thumb does not end a wash.
+What was bought for a price is not stopped from here (see `may_stop`). It is asked twice, so that a thumb does not end a wash.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from coinslot.engines.connect import UNANSWERED
+from coinslot.sessions.model import Session
 from coinslot.settlement.ports import Conflict
 from coinslot.web.customer.limits import count_form, count_view
 from coinslot.web.guest.finding import Guest, find_guest, nothing_here, private
 from coinslot.web.guest.live_text import GuestText, guest_text, may_stop
 from coinslot.web.guest.words import sign_of
+from coinslot.web.live.views import quote_of
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import AnyRequest, Page
 from coinslot.web.pages.routes import UNREACHABLE, PageOf, problem_page
@@ -83,7 +85,7 @@ async def guest_stop_page(page: PageOf, token: FromPath[str]) -> Response[bytes]
     if guest is None:
         return nothing_here(page)
     session = guest.session
-    if session is None or not may_stop(session.state, asked=session.stop_asked_at is not None):
+    if session is None or not _may_stop(session):
         return private(page.go(guest.path))
     text = await _text_now(page, guest)
     if text is None or text.ended:
@@ -108,12 +110,16 @@ async def guest_stop(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     if guest is None:
         return nothing_here(page)
     await page.form()
-    if guest.session is not None:
+    if guest.session is not None and _may_stop(guest.session):
         try:
             await page.services.starter.stop(guest.operator, guest.session.id)
         except (Conflict, *UNANSWERED):
             raise _no_stop() from None
     return private(page.go(guest.path))
+
+
+def _may_stop(session: Session) -> bool:
+    return may_stop(session.state, quote_of(session.quote), asked=session.stop_asked_at is not None)
 
 
 async def _text_now(page: Page, guest: Guest) -> GuestText | None:

@@ -47,6 +47,10 @@ def why_not(staffed: Staffed, error: Exception, currency: str = "") -> str:
         case TooMuch():
             most = figures.money(error.left_minor, currency or staffed.who.currency)
             return staffed.say("At most %(amount)s can be given back.", amount=most)
+        case BonusHeld():
+            return staffed.say(
+                "A use that runs has set aside bonus that goes with it. Give back less, or when it is over."
+            )
         case KeyReused():
             return staffed.say(
                 "This form was sent before with other figures. Open it again from the payment."

@@ -6,7 +6,14 @@ from typing import Final
 
 from coinslot.fields import FieldError
 from coinslot.ledger.errors import LedgerError
-from coinslot.settlement.payments.errors import KeyReused, NotAllowed, NotRefundable, TooMuch, Unrefundable
+from coinslot.settlement.payments.errors import (
+    BonusHeld,
+    KeyReused,
+    NotAllowed,
+    NotRefundable,
+    TooMuch,
+    Unrefundable,
+)
 from coinslot.web.console import words
 from coinslot.web.console.staffed import Staffed
 from coinslot.web.pages import figures

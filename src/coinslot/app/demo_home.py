@@ -47,8 +47,8 @@ def looked_at(settings: Settings) -> Settings:
     if settings.database_url is not None or settings.nats_url is not None or settings.demo:
         return settings
     if is_demo(settings.data_dir) and settings.merchants_file is None:
-        # Whoever names the demo's own folder means its merchants too.
-        return replace(settings, merchants_file=merchants_file(settings.data_dir))
+        # Whoever names the demo's own folder means the demo, its merchants too.
+        return replace(settings, merchants_file=merchants_file(settings.data_dir), demo=True)
     demo = demo_settings(settings)
     if has_installation(settings.data_dir) or not is_demo(demo.data_dir):
         return settings

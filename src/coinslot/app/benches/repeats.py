@@ -13,26 +13,22 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from coinslot.app.benches import repeats_books as books
 from coinslot.app.benches.repeats_plan import HOUR_OF, Arrival, Payment, Plan
 from coinslot.app.benches.repeats_providers import Providers, open_providers
-from coinslot.engines.connect import KEYED, Pool, open_pool
+from coinslot.app.benches.repeats_server import DOORS, Server
+from coinslot.engines.connect import Pool, open_pool
 from coinslot.payments.port import Headers, Outcome
 from coinslot.settlement.payments.inbox import take_notification
-from coinslot.settlement.payments.worker import Cashier
 from coinslot.web.payments.notify import outcome_of
 from coinslot.wire.ids import new_id
 
 PORTION: Final = 1_000
 """Payments whose first words are signed together."""
-_DOORS: Final = 16
-"""Notifications being taken at once."""
-_SERVERS: Final = 2
-"""Cashiers at work."""
 _EACH_RESTART: Final = 2
 """Portions between two restarts."""
 _AGAIN: Final = 50
@@ -131,7 +127,7 @@ class Run:
             shop = await books.open_shop(pool, name, providers, self._plan.customers)
         finally:
             await pool.close()
-        server = await _Server(self._url, providers).start()
+        server = await Server(self._url, providers).start()
         try:
             again: list[Signed] = []
             portions = 0
@@ -143,7 +139,7 @@ class Run:
                 if portions % _EACH_RESTART == 0:
                     # In the middle of its work; and the way to us brings some words once more, byte for byte.
                     await server.stop()
-                    server = await _Server(self._url, providers).start()
+                    server = await Server(self._url, providers).start()
                     self._restarts += 1
                     again = portion[::_AGAIN]
             await self._timed(self._hear(server, shop, providers, again))
@@ -206,7 +202,7 @@ class Run:
         return Signed(arrival, payment, headers, body)
 
     async def _hear(
-        self, server: _Server, shop: books.Shop, providers: Providers, portion: Sequence[Signed]
+        self, server: Server, shop: books.Shop, providers: Providers, portion: Sequence[Signed]
     ) -> None:
         """Several at a time, in about their order, each overtaken by others."""
         coming = iter(portion)
@@ -222,7 +218,7 @@ class Run:
                 )
                 self._answered(one.arrival, outcome_of(reply))
 
-        await asyncio.gather(*(door() for _ in range(_DOORS)))
+        await asyncio.gather(*(door() for _ in range(DOORS)))
 
     def _answered(self, arrival: Arrival, outcome: Outcome) -> None:
         self._answers[outcome.value] += 1
@@ -260,37 +256,6 @@ class Run:
             held_minor=sum(providers.held_minor(name, self._payments) for name in shop.merchants),
             violations=[*self._wrong[:20], *found],
         )
-
-
-class _Server:
-    """What acts on notifications in a server process: a pool and cashiers, ended and begun again at will."""
-
-    def __init__(self, url: str, providers: Providers) -> None:
-        self._url = url
-        self._providers = providers
-        self.pool: Pool
-
-    async def start(self) -> Self:
-        """Connect, and work."""
-        self.pool = await open_pool(self._url, min_size=2, max_size=_DOORS + 4 * _SERVERS, planning=KEYED)
-        self._cashiers = [Cashier(self.pool, self._providers.merchants.find) for _ in range(_SERVERS)]
-        self._tasks = [asyncio.create_task(cashier.run()) for cashier in self._cashiers]
-        return self
-
-    def nudge(self) -> None:
-        """Something was stored."""
-        for cashier in self._cashiers:
-            cashier.nudge()
-
-    async def stop(self) -> None:
-        """Whatever it does now is left as it is."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
-        for task in self._tasks:
-            if not task.cancelled():
-                task.result()
-        await self.pool.close()
 
 
 async def run(

@@ -1,4 +1,8 @@
-"""What each provider wants to know of a merchant: its settings, how they are written, what is made of them."""
+"""What each provider wants to know of a merchant: its settings, how they are written, what is made of them.
+
+An adapter is imported when the first merchant's settings are judged: the three libraries take half a second to load,
+which a command about tariffs, or a server that collects nothing, need not wait for.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from coinslot.payments.port import Provider
-from coinslot.providers import alipay, stripe, wechat
 
 
 class Adapter(Provider, Protocol):
@@ -79,16 +82,22 @@ class Kind:
 
 
 def _wechat(values: Mapping[str, object]) -> Judged:
+    from coinslot.providers import wechat
+
     settings = msgspec.convert(values, wechat.WechatSettings)
     return Judged(_found(wechat.check(settings)), lambda: wechat.WechatPay(wechat.read_keys(settings)))
 
 
 def _alipay(values: Mapping[str, object]) -> Judged:
+    from coinslot.providers import alipay
+
     settings = msgspec.convert(values, alipay.AlipaySettings)
     return Judged(_found(alipay.check(settings)), lambda: alipay.Alipay(alipay.read_keys(settings)))
 
 
 def _stripe(values: Mapping[str, object]) -> Judged:
+    from coinslot.providers import stripe
+
     settings = msgspec.convert(values, stripe.StripeSettings)
     return Judged(_found(stripe.check(settings)), lambda: stripe.Stripe(stripe.read_keys(settings)))
 

@@ -142,7 +142,7 @@ async def test_a_report_that_says_nothing_is_refused(
     answer = await report(api, north, body)
     assert answer.status_code == 422, answer.text
     assert [error["field"] for error in answer.json()["errors"]] == [field]
-    assert await api.pool.fetchval("SELECT count(*) FROM review") == 0
+    assert await api.pool.fetchval("SELECT count(*) FROM review WHERE reason = 'reported'") == 0
 
 
 async def test_only_what_has_ended_has_a_bill_to_report(api: Api, north: World) -> None:

@@ -27,7 +27,7 @@ ENDPOINT = Endpoint(
     off_why="",
     created_at=NOW,
 )
-PAID = {"currency": "CNY", "appliance": {"room": "801"}, "payment": {"amount_minor": 500}}
+PAID: dict[str, object] = {"currency": "CNY", "appliance": {"room": "801"}, "payment": {"amount_minor": 500}}
 
 
 def system() -> HotelSystem:

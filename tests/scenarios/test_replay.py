@@ -64,8 +64,8 @@ async def played(
 @pytest.mark.parametrize(
     ("tariff", "every"),
     [
-        ("dispenser-litre", 5),
-        ("shower-30s", 5),
+        ("dispenser-litre", 15),
+        ("shower-30s", 15),
         ("shower-litre", 5),
         pytest.param("dispenser-litre", 1, marks=pytest.mark.long),
         pytest.param("shower-30s", 1, marks=pytest.mark.long),

@@ -179,7 +179,12 @@ async def test_everything_is_withdrawn_to_where_it_came_from(market: Market, com
     await page.locator("main a").click()
     await expect(page.locator("h1")).to_have_text("It is in your wallet")
     page = await lin.opens(f"/me/withdraw?operator={market.operator}")
-    for words in ("¥55.00", "back to WeChat Pay", "to be fetched at the counter", "its part of the bonus goes"):
+    for words in (
+        "¥55.00",
+        "back to WeChat Pay",
+        "to be fetched at the counter",
+        "its part of the bonus goes",
+    ):
         await expect(page.locator("main")).to_contain_text(words)
     await shot(page, "6-withdraw-en")
     assert await faults(page) == []

@@ -80,7 +80,7 @@ async def test_recorded_showers_cost_what_they_cost_by_hand(
     plan = replace(plan, traces=plan.traces[::every])
     chosen = {trace.event_id for trace in plan.traces}
     showers = {event_id: shower for event_id, shower in showers_in(source).items() if event_id in chosen}
-    assert len(showers) == (145 if every == 1 else 29)
+    assert len(showers) == -(-145 // every)
     events, books = await played(plan, stack, broker, tmp_path)
     assert [event.problem for event in events.values() if not event.settled] == []
     cut = 0

@@ -166,7 +166,9 @@ async def test_from_the_code_to_the_bill(hotel: Hotel) -> None:
     text = await guest.sees()
     for said in ("20:00", "left", "0.15 kWh", "¥5.00"):
         assert said in text, said
-    assert (await guest.http.get(f"{guest.path}/stop")).status_code == 303  # sold whole: ended at the appliance
+    assert (
+        await guest.http.get(f"{guest.path}/stop")
+    ).status_code == 303  # sold whole: ended at the appliance
     await dryer.records(inn.stopped(dryer, session, reason=StopReason.FAULT, s=900, wh=200))
     assert "in a moment" in await guest.sees()
     await inn.starts.once()

@@ -16,8 +16,21 @@ _T = TypeVar("_T")
 _KEY: Final = re.compile(r"[^\[\]]+|(?<=\[)[^\[\]]*(?=\])")
 _CURRENCY: Final = re.compile(r"[a-z]{3}")
 _LEAST: Final = {
-    "usd": 50, "eur": 50, "gbp": 30, "hkd": 400, "jpy": 50, "sgd": 50, "aud": 50, "cad": 50,
-    "chf": 50, "dkk": 250, "sek": 300, "nok": 300, "mxn": 1000, "myr": 200, "pln": 200,
+    "usd": 50,
+    "eur": 50,
+    "gbp": 30,
+    "hkd": 400,
+    "jpy": 50,
+    "sgd": 50,
+    "aud": 50,
+    "cad": 50,
+    "chf": 50,
+    "dkk": 250,
+    "sek": 300,
+    "nok": 300,
+    "mxn": 1000,
+    "myr": 200,
+    "pln": 200,
 }
 """Those that the documentation lists."""
 _MOST: Final = 99_999_999

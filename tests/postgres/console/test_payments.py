@@ -132,7 +132,8 @@ async def test_a_refund_above_the_limit_takes_two_people(consoles: Consoles) -> 
     text = await owner.opens(f"/console/payments/{history.paid.intent_id}")
     assert "Owner agreed" in text
     # More than is there, and what is no amount.
-    for amount, told in (("400", "At most"), ("-1", "plain number"), ("1e3", "plain number"), ("0.001", "plain number"), ("5,00", "plain number"),
+    for amount, told in (("400", "At most"), ("-1", "plain number"), ("1e3", "plain number"), ("0.001", "plain number"),
+        ("5,00", "plain number"),
                          ("0", "above zero"), ("NaN", "plain number"), ("9" * 14, "At most"),
                              ("9" * 19, "plain number")):  # fmt: skip
         answer = await owner.sends(path, {**fields, "amount": amount, "key": "k2"}, seen=path)

@@ -20,7 +20,8 @@ LINE = Line(
     amount_minor=96, balance_minor=1096,
 )  # fmt: skip
 STATEMENT = Statement(
-    party=PartyId("pty_1"), currency="CNY", first=date(2026, 11, 1), last=date(2026, 11, 30), opening_minor=1000, carried_minor=1000,
+    party=PartyId("pty_1"), currency="CNY", first=date(2026, 11, 1), last=date(2026, 11, 30), opening_minor=1000,
+    carried_minor=1000,
     sums=(KindSum(kind="capture", lines=1, amount_minor=96), KindSum(kind="refund", lines=1, amount_minor=-30)),
     lines=(LINE, replace(LINE, kind="refund", charge_minor=-100, amount_minor=-30, balance_minor=1066, site="北楼, \"A\"")),
     closing_minor=1066, complete=True,

@@ -96,7 +96,6 @@ def _order(
         amount=figures.money(order.amount_minor, order.currency),
         payer=say(PROVIDERS.get(order.provider, order.provider)),
         confirmed="" if order.paid_at is None else clock(order.paid_at),
-        in_bill="",
         word=word,
         kind=kind,
         note=note,
@@ -155,7 +154,6 @@ def _session(say: Say, session: SessionRow, now: datetime, clock: Callable[[date
         # A guest's use that began before midnight: its payment is yesterday's.
         payer=say(marked("Balance")) if session.intent_id is None else "",
         confirmed="",
-        in_bill="",
         word=word,
         kind=kind,
         note="",

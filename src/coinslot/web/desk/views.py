@@ -32,8 +32,6 @@ class UseView(Struct, frozen=True, kw_only=True):
     """Through whom it was paid."""
     confirmed: str
     """When the provider confirmed it; empty while it has not."""
-    in_bill: str
-    """Whether the provider's own bill has it; empty while nobody knows."""
     word: str
     kind: Kind
     note: str

@@ -107,6 +107,7 @@ async def test_part_of_a_payment_is_given_back_by_two_people(office: Office) -> 
     assert await office.history.till.principal(office.history.customer) == before - 250
 
 
+@pytest.mark.long
 async def test_every_page_looks_as_it_should(office: Office) -> None:
     history, found = office.history, []
     visitor = await office.comes("owner", DESKTOP)

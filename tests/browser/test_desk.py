@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
@@ -155,6 +156,7 @@ SCREENS = (
 )
 
 
+@pytest.mark.long
 async def test_the_desk_is_read_on_every_screen_and_without_scripts(lobby: Lobby, browser: Browser) -> None:
     await lobby.inn.running(await lobby.appliance("801"))
     for phone in SCREENS:

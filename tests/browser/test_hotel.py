@@ -136,8 +136,13 @@ class Guest:
         await self.room.locator(f"label:has([data-test=package-{package}])").click()
         await self.room.locator(f"[data-test=provider-{provider}]").click()
         await shows(self.room, "qr")
-        await self.room.locator("[data-test=pay-qr]").scroll_into_view_if_needed()
-        [self.code] = scan(await self.room.locator("[data-test=pay-qr]").screenshot())
+        picture = self.room.locator("[data-test=pay-qr]")
+        await picture.scroll_into_view_if_needed()
+        # A display that is drawn anew in this very moment is looked at once more.
+        for _ in range(20):
+            if found := scan(await picture.screenshot()):
+                break
+        [self.code] = found
         return self.code
 
     async def presses(self, act: str, code: str = "") -> str:

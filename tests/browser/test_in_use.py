@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.async_api import expect
 
 from coinslot.sandbox.appliances.cable import Cable
@@ -127,6 +128,7 @@ async def test_somebody_else_sees_that_it_is_in_use_and_nothing_of_whom(town: To
         await stranger.opens(path, status=404)
 
 
+@pytest.mark.long
 async def test_a_pulled_cable_is_shown_and_settled_when_it_is_back(town: Town, visit: Visit) -> None:
     visitor = await using(town, visit)
     page, dispenser = visitor.page, town.terminals[0]
@@ -215,6 +217,7 @@ async def test_a_restarted_server_goes_on_where_it_was(town: Town, visit: Visit)
     await bill_comes(page)
 
 
+@pytest.mark.long
 async def test_a_phone_without_network_marks_what_is_old_and_comes_back(town: Town, visit: Visit) -> None:
     server = urlsplit(town.url)
     radio = Cable(str(server.hostname), server.port or 80)
@@ -238,6 +241,7 @@ async def test_a_phone_without_network_marks_what_is_old_and_comes_back(town: To
         await radio.close()
 
 
+@pytest.mark.long
 async def test_a_phone_whose_stream_never_speaks_asks_instead(town: Town, visit: Visit) -> None:
     visitor = await customer(town, visit)
     # Some browsers inside other apps open a stream and never pass it on.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.async_api import expect
 
 from coinslot.fleet.operator_rules import RealNameRule, set_rules
@@ -79,6 +80,7 @@ async def test_pages_on_the_way_in(town: Town, visit: Visit) -> None:
     judge.verdict()
 
 
+@pytest.mark.long
 async def test_pages_of_somebody_without_money(town: Town, visit: Visit) -> None:
     visitor = await visit()
     judge, path = Judge(visitor), town.sticker(town.terminals[0])
@@ -117,6 +119,7 @@ async def test_pages_of_a_use(town: Town, visit: Visit) -> None:
     judge.verdict()
 
 
+@pytest.mark.long
 async def test_pages_in_trouble(town: Town, visit: Visit) -> None:
     visitor, stranger = await visit(), await visit()
     judge, other, dispenser = Judge(visitor), Judge(stranger), town.terminals[0]
@@ -139,6 +142,7 @@ async def test_pages_in_trouble(town: Town, visit: Visit) -> None:
     other.verdict()
 
 
+@pytest.mark.long
 async def test_pages_about_real_names(town: Town, visit: Visit) -> None:
     visitor = await visit()
     judge, path = Judge(visitor), town.sticker(town.terminals[0])

@@ -15,6 +15,7 @@ from coinslot.app.benches.figures import Figure, Side, Target, judge, percentile
 from tests.support.engines import engine_folder
 
 
+@pytest.mark.long
 def test_all_parts_are_measured_and_nothing_is_left(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     with engine_folder() as folder:

@@ -88,6 +88,7 @@ async def _pool_again(url: str) -> Pool:
                 await a_moment()
 
 
+@pytest.mark.long
 async def test_postgres_killed_twice_under_load_loses_and_doubles_nothing(data: Path) -> None:
     async with KeptServer(data, {}, {}) as server:
         await server.url()

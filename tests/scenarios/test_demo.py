@@ -88,7 +88,10 @@ def test_a_second_start_finds_everything_again(data: Path) -> None:
     assert number(entries, second.text) >= number(entries, first.text) > 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGINT, *(pytest.param(how, marks=pytest.mark.long) for how in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_a_signal_ends_it_in_order(data: Path, how: signal.Signals) -> None:
     with demonstrating(data, "--speed", "5") as demo:
         demo.until("start ")
@@ -99,6 +102,7 @@ def test_a_signal_ends_it_in_order(data: Path, how: signal.Signals) -> None:
     assert not psutil.wait_procs(family, timeout=END_S)[1]
 
 
+@pytest.mark.long
 def test_killed_outright_it_leaves_nothing_and_what_ran_is_settled_at_the_next_start(data: Path) -> None:
     with demonstrating(data, "--no-customers") as demo, api(demo) as http:
         # The one that mishaps of earlier starts have left alone.
@@ -120,6 +124,7 @@ def test_killed_outright_it_leaves_nothing_and_what_ran_is_settled_at_the_next_s
     assert "books: sound" in again.text
 
 
+@pytest.mark.long
 def test_from_another_shell_commands_and_the_api_meet_the_running_demo(data: Path) -> None:
     with demonstrating(data, "--no-customers") as demo, api(demo) as http:
         verified = coinslot(data, "ledger", "verify")
@@ -151,6 +156,7 @@ def test_two_at_once_and_cleaning_under_it_are_refused(data: Path) -> None:
     assert (data / "demo").is_dir()
 
 
+@pytest.mark.long
 def test_cleaning_removes_the_demo_and_nothing_else(tmp_path: Path) -> None:
     own = tmp_path / "data" / "demo"
     own.mkdir(parents=True)

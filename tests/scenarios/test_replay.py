@@ -214,7 +214,8 @@ def test_the_command_brings_its_own_stack_and_writes_what_it_found(tmp_path: Pat
     assert report["wall_s"] > report["play_s"] > 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_replay_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     source = written(tmp_path, "".join(f"a,{second},10\n" for second in range(3_600)))
     with engine_folder() as folder:
@@ -232,7 +233,8 @@ def test_an_interrupted_replay_leaves_nothing_behind(tmp_path: Path, number: sig
         assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("engine", ["nats-server", pytest.param("postgres", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ["nats-server", "postgres"])
 def test_an_engine_that_is_killed_costs_time_and_no_fen(tmp_path: Path, engine: str) -> None:
     rows = "".join(f"{event},{second},100\n" for event in range(24) for second in range(100))
     source, out = written(tmp_path, rows), tmp_path / "out.json"

@@ -80,6 +80,7 @@ def test_a_second_start_finds_what_the_first_one_kept(data: Path) -> None:
         assert second.ready.mqtt_port == ports
 
 
+@pytest.mark.long
 def test_killed_outright_it_leaves_no_child_and_starts_again(data: Path) -> None:
     with serving(data) as served:
         children = served.children()
@@ -92,7 +93,7 @@ def test_killed_outright_it_leaves_no_child_and_starts_again(data: Path) -> None
         assert healthy(again)
 
 
-@pytest.mark.parametrize("engine", ["nats", "postgres"])
+@pytest.mark.parametrize("engine", [pytest.param("nats", marks=pytest.mark.long), "postgres"])
 def test_an_engine_that_dies_is_started_again_and_served_on(data: Path, engine: str) -> None:
     with serving(data) as served:
         psutil.Process(served.ready.children[engine]).kill()
@@ -107,6 +108,7 @@ def test_an_engine_that_dies_is_started_again_and_served_on(data: Path, engine: 
         assert code == 0, said
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_it_too_and_an_open_connection_does_not_keep_it(data: Path) -> None:
     with serving(data) as served, httpx.Client(base_url=served.ready.http) as http:
         assert http.get("/healthz").status_code == 200

@@ -222,6 +222,7 @@ async def test_half_open_connections_do_not_keep_a_session_from_stopping(count: 
             watcher.close()
 
 
+@pytest.mark.long
 async def test_an_end_while_somebody_watches_is_quick_and_the_session_goes_on(tmp_path: Path) -> None:
     with engine_folder() as folder:
         data = folder / "data"

@@ -30,6 +30,7 @@ WALL = (
 PAGE = {"Accept": "text/html"}
 
 
+@pytest.mark.long
 def test_a_server_has_no_wall_even_when_it_is_told_to_be_a_demo() -> None:
     with (
         engine_folder() as folder,
@@ -65,6 +66,7 @@ def qr_paths(url: str) -> tuple[list[str], int]:
         return found, http.get(found[0]).status_code
 
 
+@pytest.mark.long
 def test_its_address_comes_first_and_its_codes_are_the_same_after_the_next_start() -> None:
     with engine_folder() as folder:
         data: Path = folder / "data"

@@ -67,6 +67,7 @@ async def test_two_presses_on_start_are_one_session(town: Town, visit: Visit) ->
     assert len(await town.sessions(await town.customer(PHONE))) == 1
 
 
+@pytest.mark.long
 async def test_two_presses_without_scripts_are_one_session(town: Town, visit: Visit) -> None:
     visitor = await customer(town, visit, Phone(javascript=False))
     page = await visitor.opens(town.sticker(town.terminals[0]))
@@ -90,6 +91,7 @@ async def test_two_tabs_that_start_the_same_tap_show_the_same_session(town: Town
     assert len(await town.sessions(await town.customer(PHONE))) == 1
 
 
+@pytest.mark.long
 async def test_a_stop_in_one_tab_brings_the_bill_in_both(town: Town, visit: Visit) -> None:
     visitor = await using(town, visit)
     other = await visitor.another_tab()
@@ -100,6 +102,7 @@ async def test_a_stop_in_one_tab_brings_the_bill_in_both(town: Town, visit: Visi
     await bill_comes(other)
 
 
+@pytest.mark.long
 async def test_a_second_phone_of_the_same_customer_finds_what_runs(town: Town, visit: Visit) -> None:
     visitor = await using(town, visit)
     other = await visit()
@@ -153,6 +156,7 @@ async def test_a_pulled_cable_is_shown_and_settled_when_it_is_back(town: Town, v
     assert row.stop_reason == "command"
 
 
+@pytest.mark.long
 async def test_a_use_that_ended_behind_a_pulled_cable_is_billed_when_it_is_back(
     town: Town, visit: Visit
 ) -> None:
@@ -167,6 +171,7 @@ async def test_a_use_that_ended_behind_a_pulled_cable_is_billed_when_it_is_back(
     assert (await town.settled(session)).stop_reason == "key"
 
 
+@pytest.mark.long
 async def test_a_stop_asked_for_while_the_cable_is_out_is_obeyed_when_it_is_back(
     town: Town, visit: Visit
 ) -> None:
@@ -258,6 +263,7 @@ async def test_a_phone_whose_stream_never_speaks_asks_instead(town: Town, visit:
     assert not [url for url in visitor.watch.requests if url.endswith("/events")]
 
 
+@pytest.mark.long
 async def test_a_bill_is_told_by_message_with_its_figures(town: Town, visit: Visit) -> None:
     visitor = await using(town, visit)
     await stop(visitor)

@@ -186,6 +186,7 @@ def test_every_kind_of_message_that_is_made_has_a_point() -> None:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", [Way.KEY, Way.STOP])
 async def test_over_engines_elsewhere_the_loop_runs_without_any_crash(
     way: Way, database_url: str, pool: Pool, broker: BrokerAccess, tmp_path: Path

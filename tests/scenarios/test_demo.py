@@ -144,6 +144,7 @@ def test_from_another_shell_commands_and_the_api_meet_the_running_demo(data: Pat
         assert answer.json()["sessions"]
 
 
+@pytest.mark.long
 def test_two_at_once_and_cleaning_under_it_are_refused(data: Path) -> None:
     with demonstrating(data, "--no-customers") as demo:
         demo.until("ready after")
@@ -168,6 +169,7 @@ def test_cleaning_removes_the_demo_and_nothing_else(tmp_path: Path) -> None:
     assert (own / "thesis").read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.long
 def test_cleaning_is_said(data: Path) -> None:
     done = coinslot(data, "demo", "--clean")
     assert done.returncode == 0

@@ -255,6 +255,7 @@ def test_an_engine_that_is_killed_costs_time_and_no_fen(tmp_path: Path, engine: 
     assert report["ledger"]["sound"]
 
 
+@pytest.mark.long
 async def test_against_a_running_server(
     stack: Stack, database_url: str, broker: BrokerAccess, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def test_it_starts_serves_and_ends_at_a_signal(data: Path) -> None:
     assert not any(child.is_running() for child in children)
 
 
+@pytest.mark.long
 def test_a_second_start_finds_what_the_first_one_kept(data: Path) -> None:
     with serving(data) as first:
         assert "Kept" in asyncio.run(operators(data, "Kept"))
@@ -127,6 +128,7 @@ def test_a_web_process_joins_the_engines_of_another(data: Path) -> None:
         assert healthy(whole)
 
 
+@pytest.mark.long
 def test_a_second_whole_server_on_the_folder_is_refused(data: Path) -> None:
     with serving(data), pytest.raises(AssertionError, match="is in use by process"), serving(data):
         raise AssertionError("both run")

@@ -35,8 +35,10 @@ RARE = {"opens_for_another_link", "shares_what_was_paid_with_bonus"}
 @pytest.mark.parametrize(
     "plant",
     [
-        pytest.param(plant, marks=pytest.mark.long if plant.__name__ in RARE else (), id=plant.__name__)
-        for plant in PLANTS
+        pytest.param(
+            plant, marks=pytest.mark.long if at % 2 or plant.__name__ in RARE else (), id=plant.__name__
+        )
+        for at, plant in enumerate(PLANTS)
     ],
 )
 def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:

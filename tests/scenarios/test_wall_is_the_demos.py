@@ -86,6 +86,7 @@ def test_its_address_comes_first_and_its_codes_are_the_same_after_the_next_start
             assert qr_paths(url) == (before, 200)
 
 
+@pytest.mark.long
 def test_on_all_addresses_it_says_who_can_use_it_and_its_codes_lead_to_one_that_phones_reach() -> None:
     with (
         engine_folder() as folder,

@@ -191,6 +191,7 @@ def test_engines_elsewhere_are_looked_at_where_they_are(database_url: str, broke
     json.loads(done.stdout)
 
 
+@pytest.mark.long
 async def test_engines_of_ours_that_run_already_are_not_disturbed() -> None:
     with engine_folder() as folder:
         settings: Settings = load_settings({"COINSLOT_DATA_DIR": str(folder)})

@@ -254,6 +254,7 @@ def test_a_folder_the_child_cannot_reach_is_refused_and_stays_closed(folder: Pat
 
 
 @as_root
+@pytest.mark.long
 def test_programs_that_the_child_cannot_reach_are_copied_to_where_it_can(folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)

@@ -208,6 +208,7 @@ async def test_a_leak_stops_it_and_the_bill_says_why(town: Town, visit: Visit) -
     assert (await town.settled(session)).stop_reason == "fault"
 
 
+@pytest.mark.long
 async def test_a_restarted_server_goes_on_where_it_was(town: Town, visit: Visit) -> None:
     visitor = await using(town, visit)
     page = visitor.page

@@ -91,8 +91,8 @@ async def test_from_the_code_on_the_wall_to_the_bill(town: Town, visit: Visit) -
     "phone",
     [
         pytest.param(Phone(javascript=False), id="without scripts"),
-        pytest.param(Phone(language="en", dark=True), id="in English, in the dark"),
-        pytest.param(Phone(width=280, height=560), id="on a small phone"),
+        pytest.param(Phone(language="en", dark=True), id="in English, in the dark", marks=pytest.mark.long),
+        pytest.param(Phone(width=280, height=560), id="on a small phone", marks=pytest.mark.long),
     ],
 )
 async def test_the_same_way_on_other_phones(town: Town, visit: Visit, phone: Phone) -> None:

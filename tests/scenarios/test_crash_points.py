@@ -19,7 +19,7 @@ from tests.support.payment_life import CRASHES as PAYMENT_CRASHES
 SOURCE = Path(coinslot.__file__).parent
 
 
-USUAL = frozenset({"commit.start", "send.start", "commit.words", "commit.stop"})
+USUAL = frozenset({"commit.start", "send.start", "commit.words"})
 """Between a finger and the ledger. The other points, and second passes of each, take the long form."""
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec.structs import replace
 
 from coinslot.providers.alipay import AlipaySettings, check, read_keys
-from coinslot.providers.alipay.settings import WrongSettings
+from coinslot.providers.findings import WrongSettings
 from tests.support.alipay import account, settings, stranger
 
 GOOD = settings(account(), "https://openapi.alipay.com/gateway.do")

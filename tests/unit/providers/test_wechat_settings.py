@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec import structs
 
+from coinslot.providers.findings import WrongSettings
 from coinslot.providers.wechat import Finding, WechatSettings, check, read_keys
-from coinslot.providers.wechat.settings import WrongSettings
 from tests.support.wechat import account, settings_of
 
 RIGHT = settings_of(account())

@@ -10,6 +10,7 @@ Invariants: no answer is believed whose signature does not verify over its exact
 
 from coinslot.providers.alipay.adapter import Alipay
 from coinslot.providers.alipay.probe import probe
-from coinslot.providers.alipay.settings import AlipayKeys, AlipaySettings, Finding, check, read_keys
+from coinslot.providers.alipay.settings import AlipayKeys, AlipaySettings, check, read_keys
+from coinslot.providers.findings import Finding
 
 __all__ = ["Alipay", "AlipayKeys", "AlipaySettings", "Finding", "check", "probe", "read_keys"]

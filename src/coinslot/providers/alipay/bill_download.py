@@ -12,8 +12,9 @@ from coinslot.providers.alipay.answers import BillAnswer, Unreadable, read
 from coinslot.providers.alipay.bill import BadBill, NotWhole, due_at, is_zip, lines_of
 from coinslot.providers.alipay.library import BEIJING, Client
 from coinslot.providers.alipay.refusals import Refused
-from coinslot.providers.alipay.settings import AlipayKeys, is_loopback
+from coinslot.providers.alipay.settings import AlipayKeys
 from coinslot.providers.alipay.wire import Wire
+from coinslot.providers.findings import is_loopback
 
 _METHOD: Final = "alipay.data.dataservice.bill.downloadurl.query"
 _TRIES: Final = 2

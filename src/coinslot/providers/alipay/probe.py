@@ -6,7 +6,7 @@ from typing import Final
 
 from coinslot.payments.port import PaymentState, ProviderError
 from coinslot.providers.alipay.adapter import Alipay
-from coinslot.providers.alipay.settings import Finding
+from coinslot.providers.findings import Finding
 
 _NOBODYS: Final = "0" * 32
 _APP: Final = "Compare it, and whether `gateway` is the one it belongs to and the app is online."

@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec import Struct
 
+from coinslot.providers.findings import Finding, WrongSettings, is_loopback
+
 GATEWAY: Final = "https://openapi.alipay.com/gateway.do"
 
 _APP_ID: Final = re.compile(r"[0-9]{16}")
@@ -31,7 +33,6 @@ _SELLER_ID: Final = re.compile(r"2088[0-9]{12}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=\s]+")
 _BITS: Final = 2048
 _CONSOLE: Final = "the open platform's console (the app's page, interface signing)"
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 class AlipaySettings(Struct, frozen=True, kw_only=True):
@@ -75,25 +76,6 @@ class AlipayKeys(Struct, frozen=True, kw_only=True):
         return is_loopback(self.gateway)
 
 
-class Finding(NamedTuple):
-    """One thing that is wrong."""
-
-    setting: str
-    wrong: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"`{self.setting}` {self.wrong}. {self.remedy}"
-
-
-class WrongSettings(ValueError):
-    """The settings cannot be used; `findings` say why."""
-
-    def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("; ".join(map(str, findings)))
-        self.findings = findings
-
-
 def check(settings: AlipaySettings) -> list[Finding]:
     """Everything that is wrong, each with what to do; empty when all is well. Reads files, asks nobody."""
     return [*_check_names(settings), *_check_keys(settings), *_check_gateway(settings)]
@@ -114,11 +96,6 @@ def read_keys(settings: AlipaySettings) -> AlipayKeys:
         qr_product=settings.qr_product,
         gateway=settings.gateway,
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is of this machine."""
-    return urlsplit(url).hostname in _LOOPBACK
 
 
 def _check_names(settings: AlipaySettings) -> Iterator[Finding]:

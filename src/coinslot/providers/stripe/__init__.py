@@ -8,7 +8,8 @@ Invariants: ABSENT is said of a payment only after a complete look through every
     deadline; what is not known is `Unknown`; keys, payers and the provider's words are in no log and no error.
 """
 
+from coinslot.providers.findings import Finding
 from coinslot.providers.stripe.adapter import Stripe
-from coinslot.providers.stripe.settings import Finding, StripeKeys, StripeSettings, check, read_keys
+from coinslot.providers.stripe.settings import StripeKeys, StripeSettings, check, read_keys
 
 __all__ = ["Finding", "Stripe", "StripeKeys", "StripeSettings", "check", "read_keys"]

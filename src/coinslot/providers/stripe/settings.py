@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+
+from coinslot.providers.findings import Finding, WrongSettings, is_loopback
 
 GATEWAY: Final = "https://api.stripe.com"
 
@@ -16,7 +18,6 @@ _KEY: Final = re.compile(r"(?:sk|rk)_(?:live|test)_[0-9A-Za-z_]{8,240}")
 _WEBHOOK_SECRET: Final = re.compile(r"whsec_[0-9A-Za-z+/=_-]{16,240}")
 _KEYS_PAGE: Final = "Stripe's dashboard (Developers, API keys)"
 _HOOKS_PAGE: Final = "the endpoint's page in Stripe's dashboard (Developers, Webhooks)"
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 class StripeSettings(Struct, frozen=True, kw_only=True):
@@ -54,25 +55,6 @@ class StripeKeys(Struct, frozen=True, kw_only=True):
         return "_live_" in self.secret_key[:8]
 
 
-class Finding(NamedTuple):
-    """One thing that is wrong."""
-
-    setting: str
-    wrong: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"`{self.setting}` {self.wrong}. {self.remedy}"
-
-
-class WrongSettings(ValueError):
-    """The settings cannot be used; `findings` say why."""
-
-    def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("; ".join(map(str, findings)))
-        self.findings = findings
-
-
 def check(settings: StripeSettings) -> list[Finding]:
     """Everything that is wrong, each with what to do; empty when all is well. Asks nobody."""
     return [*_check_key(settings), *_check_webhook(settings), *_check_gateway(settings)]
@@ -89,11 +71,6 @@ def read_keys(settings: StripeSettings) -> StripeKeys:
         webhook_secrets=(settings.webhook_secret, *settings.earlier_webhook_secrets),
         gateway=settings.gateway.rstrip("/"),
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is of this machine."""
-    return urlsplit(url).hostname in _LOOPBACK
 
 
 def _check_key(settings: StripeSettings) -> Iterator[Finding]:

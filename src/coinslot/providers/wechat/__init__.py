@@ -7,7 +7,8 @@ Invariants: no answer is believed whose signature does not verify; no call lasts
     known is `Unknown`; keys, names, openids and the provider's words are in no log and no error.
 """
 
+from coinslot.providers.findings import Finding
 from coinslot.providers.wechat.adapter import WechatPay
-from coinslot.providers.wechat.settings import Finding, WechatKeys, WechatSettings, check, read_keys
+from coinslot.providers.wechat.settings import WechatKeys, WechatSettings, check, read_keys
 
 __all__ = ["Finding", "WechatKeys", "WechatPay", "WechatSettings", "check", "read_keys"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 from msgspec import Struct
+
+from coinslot.providers.findings import Finding, WrongSettings
 
 GATEWAY: Final = "https://api.mch.weixin.qq.com"
 API_HOST: Final = "https://api.weixin.qq.com"
@@ -86,25 +88,6 @@ class WechatKeys(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"WechatKeys(mchid={self.mchid!r})"
-
-
-class Finding(NamedTuple):
-    """One thing that is wrong."""
-
-    setting: str
-    wrong: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"`{self.setting}` {self.wrong}. {self.remedy}"
-
-
-class WrongSettings(ValueError):
-    """The settings cannot be used; `findings` say why."""
-
-    def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("; ".join(map(str, findings)))
-        self.findings = findings
 
 
 def check(settings: WechatSettings) -> list[Finding]:

@@ -6,7 +6,7 @@ which a command about tariffs, or a server that collects nothing, need not wait 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple, Protocol
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from coinslot.payments.port import Provider
+from coinslot.providers.findings import Finding
 
 
 class Adapter(Provider, Protocol):
@@ -40,14 +41,6 @@ class Form(Enum):
     """A table: the key's id, and the key."""
     NAMED_TEXTS = auto()
     """A table: what it is, and what it says."""
-
-
-class Finding(NamedTuple):
-    """One thing that is wrong with a setting, and what to do."""
-
-    setting: str
-    wrong: str
-    remedy: str
 
 
 class Judged(NamedTuple):
@@ -85,25 +78,21 @@ def _wechat(values: Mapping[str, object]) -> Judged:
     from coinslot.providers import wechat
 
     settings = msgspec.convert(values, wechat.WechatSettings)
-    return Judged(_found(wechat.check(settings)), lambda: wechat.WechatPay(wechat.read_keys(settings)))
+    return Judged(wechat.check(settings), lambda: wechat.WechatPay(wechat.read_keys(settings)))
 
 
 def _alipay(values: Mapping[str, object]) -> Judged:
     from coinslot.providers import alipay
 
     settings = msgspec.convert(values, alipay.AlipaySettings)
-    return Judged(_found(alipay.check(settings)), lambda: alipay.Alipay(alipay.read_keys(settings)))
+    return Judged(alipay.check(settings), lambda: alipay.Alipay(alipay.read_keys(settings)))
 
 
 def _stripe(values: Mapping[str, object]) -> Judged:
     from coinslot.providers import stripe
 
     settings = msgspec.convert(values, stripe.StripeSettings)
-    return Judged(_found(stripe.check(settings)), lambda: stripe.Stripe(stripe.read_keys(settings)))
-
-
-def _found(findings: Iterable[tuple[str, str, str]]) -> list[Finding]:
-    return [Finding(*each) for each in findings]
+    return Judged(stripe.check(settings), lambda: stripe.Stripe(stripe.read_keys(settings)))
 
 
 KINDS: Final[Mapping[str, Kind]] = {

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from coinslot.app.merchant_kinds import Finding, Form
+from coinslot.app.merchant_kinds import Form
+from coinslot.providers.findings import Finding
 
 FILE: Final = "file:"
 ENV: Final = "env:"

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from coinslot.app.errors import Problem
-from coinslot.app.merchant_kinds import KINDS, Adapter, Finding, Kind
+from coinslot.app.merchant_kinds import KINDS, Adapter, Kind
 from coinslot.app.merchant_values import Unusable, Values
+from coinslot.providers.findings import Finding
 
 _TABLE: Final = "merchant"
 _NAMES: Final = ("operator", "provider", "account", "app")

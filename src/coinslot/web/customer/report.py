@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from litestar import get, post
@@ -20,6 +22,8 @@ from coinslot.web.pages.routes import PageOf
 
 MOST_WORDS: Final = 500
 """Characters; whoever has more to say calls."""
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+"""Wrong with a form."""
 
 
 class Complaint(StrEnum):
@@ -77,36 +81,43 @@ async def report(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
         return page.go(f"/s/{own.session.id}")
     words = plain_text(form.text("words"))
     reason = form.text("reason")
-    if reason not in set(Complaint):
-        return _form(page, own, words=words, reason_wrong=page.say("Choose what is wrong."))
-    if len(words) > MOST_WORDS:
-        wrong = page.say(
-            "At most %(most)s characters, this is %(count)s. Please shorten it, or call.",
-            most=MOST_WORDS,
-            count=len(words),
-        )
-        return _form(page, own, words=words, reason=reason, words_wrong=wrong)
-    if reason == Complaint.OTHER and not words:
-        wrong = page.say("Please say in a few words what is wrong.")
-        return _form(page, own, reason=reason, words_wrong=wrong)
+    wrong = what_is_wrong(page, words, reason, Complaint)
+    if wrong:
+        return _form(page, own, words=words, reason=reason, wrong=wrong)
     async with page.services.pool.acquire() as connection:
         await report_bill(connection, own.session, reason, words)
     return page.go(f"/s/{own.session.id}/report")
 
 
+def what_is_wrong(page: Page, words: str, reason: str, choices: type[StrEnum]) -> dict[str, str]:
+    """By field of the form, `reason` or `words`; empty when a person can act on it. `other` wants words."""
+    if reason not in set(choices):
+        return {"reason": page.say("Choose what is wrong.")}
+    if len(words) > MOST_WORDS:
+        told = page.say(
+            "At most %(most)s characters, this is %(count)s. Please shorten it, or call.",
+            most=MOST_WORDS,
+            count=len(words),
+        )
+        return {"words": told}
+    if reason == "other" and not words:
+        return {"words": page.say("Please say in a few words what is wrong.")}
+    return {}
+
+
 def _form(
-    page: Page, own: Own, *, words: str = "", reason: str = "", reason_wrong: str = "", words_wrong: str = ""
+    page: Page, own: Own, *, words: str = "", reason: str = "", wrong: Mapping[str, str] = NOTHING
 ) -> Response[bytes]:
     return page.show(
         "use/report.html",
-        status=422 if reason_wrong or words_wrong else 200,
+        status=422 if wrong else 200,
         styles=("base.css", "live.css"),
         own=own,
         choices=[(each.value, page.say(text)) for each, text in _WORDS.items()],
         chosen=reason,
         words=words,
-        reason_wrong=reason_wrong,
-        words_wrong=words_wrong,
+        reason_wrong=wrong.get("reason", ""),
+        words_wrong=wrong.get("words", ""),
         most=MOST_WORDS,
         help_phone=own.place.help_phone,
         about=own.session.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -14,7 +15,7 @@ from coinslot.settlement.reports import report_bill
 from coinslot.web import reading
 from coinslot.web.customer.bill_text import reported_at
 from coinslot.web.customer.limits import count_form, count_view
-from coinslot.web.customer.report import MOST_WORDS
+from coinslot.web.customer.report import MOST_WORDS, NOTHING, what_is_wrong
 from coinslot.web.guest.finding import Guest, find_guest, nothing_here, private
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
@@ -80,18 +81,9 @@ async def guest_report(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     if session is None or session.live:
         return private(page.go(guest.path))
     words, reason = plain_text(form.text("words")), form.text("reason")
-    if reason not in set(Complaint):
-        return _form(page, guest, words=words, reason_wrong=page.say("Choose what is wrong."))
-    if len(words) > MOST_WORDS:
-        wrong = page.say(
-            "At most %(most)s characters, this is %(count)s. Please shorten it, or call.",
-            most=MOST_WORDS,
-            count=len(words),
-        )
-        return _form(page, guest, words=words, reason=reason, words_wrong=wrong)
-    if reason == Complaint.OTHER and not words:
-        wrong = page.say("Please say in a few words what is wrong.")
-        return _form(page, guest, reason=reason, words_wrong=wrong)
+    wrong = what_is_wrong(page, words, reason, Complaint)
+    if wrong:
+        return _form(page, guest, words=words, reason=reason, wrong=wrong)
     async with page.services.pool.acquire() as connection:
         await report_bill(connection, session, reason, words)
     return private(page.go(f"{guest.path}/report"))
@@ -103,20 +95,19 @@ def _form(
     *,
     words: str = "",
     reason: str = "",
-    reason_wrong: str = "",
-    words_wrong: str = "",
+    wrong: Mapping[str, str] = NOTHING,
 ) -> Response[bytes]:
     return private(
         page.show(
             "guest/report.html",
-            status=422 if reason_wrong or words_wrong else 200,
+            status=422 if wrong else 200,
             styles=_STYLES,
             guest=guest,
             choices=[(each.value, page.say(text)) for each, text in _WORDS.items()],
             chosen=reason,
             words=words,
-            reason_wrong=reason_wrong,
-            words_wrong=words_wrong,
+            reason_wrong=wrong.get("reason", ""),
+            words_wrong=wrong.get("words", ""),
             most=MOST_WORDS,
             help_phone=guest.place.help_phone,
             about=guest.number,

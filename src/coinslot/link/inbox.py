@@ -27,11 +27,13 @@ from coinslot.wire.messages import (
     Config,
     Gone,
     Hello,
+    KeypadGuard,
     Lost,
     QrCancelled,
     QrWanted,
     Readings,
     Records,
+    Updated,
 )
 from coinslot.wire.topics import Channel, every, parse_subject
 
@@ -117,7 +119,7 @@ class Inbox:
                 self._on_readings(terminal, said)
             case CodeEntered() | QrWanted() | QrCancelled():
                 self._on_wish(terminal, said)
-            case Alive():
+            case KeypadGuard() | Updated() | Alive():
                 pass
             case _:
                 assert_never(said)

@@ -22,6 +22,7 @@ from coinslot.wire import codec
 from coinslot.wire.ids import SessionId, TerminalId
 from coinslot.wire.messages import Ack, Lost, Ping, Records
 from coinslot.wire.records import (
+    Burnt,
     Checkpoint,
     Declined,
     DeclineReason,
@@ -155,7 +156,7 @@ def _apply_one(batch: Batch, terminal: Terminal, seq: int, record: ReadRecord, b
         case Fault():
             _fault(batch, terminal, record)
             return
-        case OfflineCredit():
+        case OfflineCredit() | Burnt():
             _review(batch, terminal, ReviewReason.OFFLINE_CREDIT, seq=seq, body=body)
             return
         case Started() | Checkpoint() | Stopped() | Declined():

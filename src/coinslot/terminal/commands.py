@@ -11,10 +11,12 @@ from coinslot.terminal.screens import NOTICE_MS, QR_MS, Screen
 from coinslot.terminal.sessions import Sessions
 from coinslot.wire.messages import (
     Ack,
+    Burn,
     Config,
     Configure,
     Down,
     Menu,
+    Offline,
     Ping,
     Show,
     Start,
@@ -64,7 +66,7 @@ class Commands:
                 self._link.hello()
             case Menu():
                 self._sales.offer(message)
-            case Update():
+            case Offline() | Burn() | Update():
                 pass  # this agent is updated by the board's package manager, not over the link
             case _:
                 assert_never(message)

@@ -47,6 +47,15 @@ _NOTES: dict[Note, Lines] = {
     Note.BUSY: ("正在使用中", "In use"),
     Note.UNAVAILABLE: ("暂时无法购买", "Not on sale now"),
     Note.TRY_AGAIN: ("暂无应答 请重试", "No answer, try again"),
+    Note.WRONG_CODE: ("授权码错误", "Wrong code"),
+    Note.CODE_EXPIRED: ("授权码已过期", "Code expired"),
+    Note.CODE_USED: ("授权码已使用", "Code was used"),
+    Note.OTHER_OUTLET: ("不是本机授权码", "For another unit"),
+    Note.NO_BALANCE: ("余额不足", "Top up first"),
+    Note.ARREARS: ("有欠费 请先补缴", "Pay arrears"),
+    Note.NOT_ALLOWED: ("暂不能使用", "Not allowed now"),
+    Note.OUT_OF_HOURS: ("不在开放时间", "Closed now"),
+    Note.LOCKED: ("键盘已锁定", "Keypad locked"),
 }
 
 _PROVIDERS: dict[str, Lines] = {

@@ -48,6 +48,8 @@ class Hello(_Message, frozen=True, kw_only=True, tag="hello"):
     boot: Count
     open_sessions: Annotated[list[Id], Meta(max_length=32)]
     firmware: Text = ""
+    offline: Annotated[list[Id], Meta(max_length=32)] = []
+    """The terms of offline codes that it holds: only by these can a code be typed there without a link."""
 
 
 class Records(_Message, frozen=True, kw_only=True, tag="records"):
@@ -109,6 +111,42 @@ class QrCancelled(_Message, frozen=True, kw_only=True, tag="qr_cancelled"):
     """The wish that is taken back."""
 
 
+class KeypadGuard(_Message, frozen=True, kw_only=True, tag="keypad"):
+    """How a keypad stands against guessing: said after `welcome` where anybody guessed, and at each change.
+    Not durable here; the terminal keeps it on its own disk."""
+
+    outlet: Outlet
+    tries: Count
+    """Wrong codes of the last 24 hours, as far as they still count."""
+    locked_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+    """Seconds until it takes codes of the usual lengths again; until then only the long ones."""
+
+
+class UpdateStep(StrEnum):
+    """Where an update stands."""
+
+    FETCHING = "fetching"
+    """It is being loaded; goes on where it was cut."""
+    INSTALLED = "installed"
+    """Proved by its signature and put in place."""
+    CONFIRMED = "confirmed"
+    """It runs, and has reached the server."""
+    REFUSED = "refused"
+    """Not signed by the key the terminal trusts, not newer, or not what was announced; nothing has changed."""
+    ROLLED_BACK = "rolled_back"
+    """It did not reach the server in time: what ran before runs again."""
+
+
+class Updated(_Message, frozen=True, kw_only=True, tag="updated"):
+    """What became of an `update`. Not durable: the version in the next hello tells."""
+
+    version: Text
+    serial: Count
+    step: UpdateStep
+    detail: Text = ""
+    """Why, in English, for the operator."""
+
+
 class Alive(_Message, frozen=True, kw_only=True, tag="alive"):
     """Nothing to say, still here."""
 
@@ -117,13 +155,32 @@ class Gone(_Message, frozen=True, kw_only=True, tag="gone"):
     """The last will: this link is over."""
 
 
-Up: TypeAlias = Hello | Records | Lost | Readings | CodeEntered | QrWanted | QrCancelled | Alive | Gone
+Up: TypeAlias = (
+    Hello
+    | Records
+    | Lost
+    | Readings
+    | CodeEntered
+    | QrWanted
+    | QrCancelled
+    | KeypadGuard
+    | Updated
+    | Alive
+    | Gone
+)
 
 
 # ---------------------------------------------------------------- server to terminal
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class DisplayLanguage(StrEnum):
+    """In which language a display speaks to the person in front of it."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the terminal keeps by itself, link or no link. Every one is finite and above zero.
 
     A limit on a register the outlet does not have cannot be reached and does no harm.
@@ -136,6 +193,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     idle_s: Annotated[int, Meta(ge=1, le=86_400)]
     """Seconds without any use after which the terminal ends the session: nothing metered, or no more power
     drawn than the appliance takes on standby."""
+    pause_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+    """Seconds that the session may spend paused, all its pauses together; 0: it cannot be paused. Paused is shut,
+    nothing is counted, and no idleness; when they are used up the session ends as idle."""
 
 
 class Config(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -183,6 +243,12 @@ class Start(_Message, frozen=True, kw_only=True, tag="start"):
     """Link time: the terminal counts from sending the link's first hello."""
     quote: Raw = Raw(b"null")
     """The frozen quote, so that the display and the bill agree."""
+    language: DisplayLanguage | None = None
+    """The customer's, for this session's display; else the terminal's own."""
+    balance_minor: int | None = None
+    """What the customer has beyond what this session holds, for the display."""
+    token: Count | None = None
+    """The count of the offline code that this session was promised under: burnt with the `started` or `declined`."""
 
 
 class Stop(_Message, frozen=True, kw_only=True, tag="stop"):
@@ -220,6 +286,24 @@ class Note(StrEnum):
     """What was chosen cannot be sold here at this moment."""
     TRY_AGAIN = "try_again"
     """The provider did not answer; another choice, or the same one again, may work."""
+    WRONG_CODE = "wrong_code"
+    """There is no such code. The one answer that counts as a try."""
+    CODE_EXPIRED = "code_expired"
+    """Whoever typed it had it in time once; a new one can be had."""
+    CODE_USED = "code_used"
+    """It has opened an appliance already."""
+    OTHER_OUTLET = "other_outlet"
+    """It is for another appliance; `lines` may name it."""
+    NO_BALANCE = "no_balance"
+    """The balance does not cover a start; `amount_minor` is what a start takes."""
+    ARREARS = "arrears"
+    """The customer owes for earlier use; `amount_minor` says how much."""
+    NOT_ALLOWED = "not_allowed"
+    """This customer may not use it now: a quota is used up, or a name is not yet approved."""
+    OUT_OF_HOURS = "out_of_hours"
+    """The appliance is closed at this hour; `lines` may say when it opens."""
+    LOCKED = "locked"
+    """Too many wrong codes: for `life_s` seconds only a long code is taken."""
 
 
 class Show(_Message, frozen=True, kw_only=True, tag="show"):
@@ -238,7 +322,9 @@ class Show(_Message, frozen=True, kw_only=True, tag="show"):
     """What the code asks for."""
     currency: Annotated[str, Meta(max_length=3)] = ""
     life_s: Annotated[int, Meta(ge=1, le=86_400)] | None = None
-    """Seconds for which the code can be paid, from now."""
+    """Seconds for which the code can be paid, or the keypad stays locked, from now."""
+    language: DisplayLanguage | None = None
+    """Of whoever is told; else the terminal's own."""
 
 
 class PackageOffered(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -270,16 +356,62 @@ class Configure(_Message, frozen=True, kw_only=True, tag="configure"):
     watch_s: Annotated[int, Meta(ge=0, le=3600)] = 0
 
 
+class Offline(_Message, frozen=True, kw_only=True, tag="offline"):
+    """On which terms an outlet may take a code without the link: one key, one accepted value, one capped credit.
+    Replaces the terms before; kept on disk. Without a `key`: none are taken any more."""
+
+    outlet: Outlet
+    terms: Id
+    """Named in `hello` by whoever holds them, and in the ids of sessions under them."""
+    key: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$(?!\n)")] = ""
+    """The outlet's own OpenPAYGO key, in hex."""
+    starting_code: Annotated[int, Meta(ge=0, le=999_999_999)] = 0
+    value: Annotated[int, Meta(ge=0, le=995)] = 0
+    """The one token value that is accepted."""
+    count: Count = 0
+    """Counts up to here are burnt: the first code has a higher one."""
+    credit_minor: Count = 0
+    currency: Annotated[str, Meta(max_length=3)] = ""
+    limits: Limits | None = None
+    """What the credit pays for at the quote, at its dearest."""
+    quote: Raw = Raw(b"null")
+
+
+class Burn(_Message, frozen=True, kw_only=True, tag="burn"):
+    """An offline code is wanted no more. The answer is a record: `burnt` when it was not used; what it was used for
+    tells of itself. Sent again until one of them has come."""
+
+    outlet: Outlet
+    session: Id
+    """The session it would have opened."""
+    token: Count
+
+
+class UpdateKind(StrEnum):
+    """What an update replaces."""
+
+    SOFTWARE = "software"
+    CONFIG = "config"
+
+
 class Update(_Message, frozen=True, kw_only=True, tag="update"):
-    """A new agent or firmware is to be had."""
+    """Newer software or a newer configuration file is to be had; the signature proves where it comes from, whoever
+    sent this message and whoever serves the address."""
 
     version: Text
     url: Annotated[str, Meta(max_length=512)]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    kind: UpdateKind = UpdateKind.SOFTWARE
+    serial: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    """Rises with each release of its kind: one not above what is in place is refused."""
+    size: Annotated[int, Meta(ge=1, le=2**40)]
+    """Bytes."""
+    signature: Annotated[str, Meta(pattern=r"^[0-9a-f]{128}$(?!\n)")]
+    """Ed25519 over what `docs/link/updates.md` says, in hex."""
 
 
 class Ping(_Message, frozen=True, kw_only=True, tag="ping"):
     """Say hello again, on the same link: it tells which records exist."""
 
 
-Down: TypeAlias = Welcome | Ack | Start | Stop | Show | Menu | Configure | Update | Ping
+Down: TypeAlias = Welcome | Ack | Start | Stop | Show | Menu | Configure | Offline | Burn | Update | Ping

@@ -155,13 +155,21 @@ class Declined(_Stamp, frozen=True, kw_only=True, tag="declined"):
 
 
 class OfflineCredit(_Stamp, frozen=True, kw_only=True, tag="offline_credit"):
-    """A token accepted while the link was down."""
+    """A token accepted while the link was down: on disk before the `started` of its session, its count burnt with it."""
 
     session: Id
     outlet: Outlet
     token_count: Count
     limits_minor: Count
     """The credit the token granted, in minor units of the site's currency."""
+
+
+class Burnt(_Stamp, frozen=True, kw_only=True, tag="burnt"):
+    """The answer to `burn` for an offline code that was not used: it never will be."""
+
+    session: Id
+    outlet: Outlet
+    token_count: Count
 
 
 class Fault(_Stamp, frozen=True, kw_only=True, tag="fault"):
@@ -174,4 +182,4 @@ class Fault(_Stamp, frozen=True, kw_only=True, tag="fault"):
     registers: Registers = {}
 
 
-Record: TypeAlias = Started | Checkpoint | Stopped | Declined | OfflineCredit | Fault
+Record: TypeAlias = Started | Checkpoint | Stopped | Declined | OfflineCredit | Burnt | Fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coinslot.wire.records import (
+    Burnt,
     Checkpoint,
     CurvePoint,
     Declined,
@@ -20,6 +21,7 @@ from coinslot.wire.registers import MAX_COUNT, Register
 
 EPOCH = "epo_1hv3k8m2q4r6t8w0y2a4c6e8"
 SESSION = "ses_1hv3k8m2q4r6t8w0y2a4c6e8"
+OFFLINE_SESSION = "off_7k2m9q_13"
 COMMAND = "cmd_1hv3k8m2q4r6t8w0y2a4c6e9"
 LONG_ID = "x" * 40
 BIG = MAX_COUNT
@@ -117,6 +119,10 @@ RECORD_EXAMPLES: tuple[tuple[str, Record], ...] = (
     (
         "offline credit of nothing",
         OfflineCredit(boot=7, ticks_ms=5, session=SESSION, outlet=0, token_count=0, limits_minor=0),
+    ),
+    (
+        "an offline code burnt unused",
+        Burnt(boot=7, ticks_ms=5, session=OFFLINE_SESSION, outlet=0, token_count=13),
     ),
     *(
         (f"fault: {code.value}", Fault(boot=7, ticks_ms=5, outlet=0, code=code, active=True))

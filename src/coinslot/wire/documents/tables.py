@@ -8,12 +8,21 @@ from enum import StrEnum
 from coinslot.wire.documents.schemas import components
 from coinslot.wire.documents.source import DOWN, RECORDS, UP, Json, StructType, attribute_docs, purpose, tag
 from coinslot.wire.ids import ID_PATTERN
-from coinslot.wire.messages import Bill, Config, Limits, Note, PackageOffered
+from coinslot.wire.messages import (
+    Bill,
+    Config,
+    DisplayLanguage,
+    Limits,
+    Note,
+    PackageOffered,
+    UpdateKind,
+    UpdateStep,
+)
 from coinslot.wire.records import CurvePoint, DeclineReason, FaultCode, StopReason, Summary
 from coinslot.wire.registers import Register
 
 _PARTS: tuple[StructType, ...] = (Limits, Config, Bill, PackageOffered, Summary)
-_WORDS = (Register, StopReason, DeclineReason, FaultCode, Note)
+_WORDS = (Register, StopReason, DeclineReason, FaultCode, Note, DisplayLanguage, UpdateKind, UpdateStep)
 
 
 def tables() -> str:

@@ -121,6 +121,10 @@ RECORD_EXAMPLES: tuple[tuple[str, Record], ...] = (
         OfflineCredit(boot=7, ticks_ms=5, session=SESSION, outlet=0, token_count=0, limits_minor=0),
     ),
     (
+        "an offline code burnt unused, biggest counts",
+        Burnt(boot=BIG, ticks_ms=BIG, wall_ms=BIG, session=LONG_ID, outlet=255, token_count=BIG),
+    ),
+    (
         "an offline code burnt unused",
         Burnt(boot=7, ticks_ms=5, session=OFFLINE_SESSION, outlet=0, token_count=13),
     ),

@@ -377,6 +377,7 @@ _DOWN = (
         ),
     ),
     Example("no offline codes any more", Offline(link=42, outlet=0, terms="none")),
+    Example("burn an offline code, longest", Burn(link=BIG, outlet=255, session=LONG_ID, token=BIG)),
     Example("burn an offline code", Burn(link=42, outlet=0, session=OFFLINE_SESSION, token=13)),
     Example("ping", Ping(link=42)),
 )

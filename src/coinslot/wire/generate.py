@@ -73,10 +73,17 @@ def documents(readme: str) -> dict[str, str]:
 
 
 def stale(folder: Path) -> list[str]:
-    """The files below `folder` that are not what the types say now: changed, missing, or left over."""
+    """The files below `folder` that are not what the types say now: changed, missing, or left over.
+
+    Other pages beside the README are nobody's types: they are left alone.
+    """
     wanted = documents(_readme(folder))
     wrong = [name for name, text in wanted.items() if _read(folder / name) != text]
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    present = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and (path.suffix != ".md" or path.parent != folder)
+    }
     return sorted([*wrong, *(present - set(wanted))])
 
 

@@ -42,8 +42,12 @@ class Purpose(StrEnum):
     """Seals a payer's id with a provider while it is kept in the payer's own browser."""
     REQUEST = "request"
     """Hashes what was asked under a key of the caller's: phone numbers could be guessed from a bare hash."""
+    CARD = "card"
+    """Hashes card numbers and PINs, and from where they are tried."""
     FAPIAO = "fapiao"
     """Seals what somebody gave for a fapiao: who has no account has no key of their own."""
+    KEYPAD_CODE = "keypad-code"
+    """Draws the digits of codes for keypads, and hashes them: the database alone tells none."""
 
 
 class Keyring:

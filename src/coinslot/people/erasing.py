@@ -11,7 +11,7 @@ from coinslot.wire.ids import CustomerId, OperatorId
 async def forget_person(
     connection: Connection, operator_id: OperatorId, customer_id: CustomerId, by: str
 ) -> None:
-    """Key destroyed, name, phone and real names gone, every login ended, nothing to be started any more.
+    """Key destroyed, name, phone, card and real names gone, every login ended, nothing to be started any more.
 
     Whether it may be done now, with money and sessions as they stand, is for `settlement.erasure` to say:
     ask there. Forgetting somebody twice is no error. MissingError.
@@ -21,6 +21,7 @@ async def forget_person(
         # Whoever logs in or submits holds the row too, and finds neither number nor key afterwards.
         found = await connection.fetchval(
             "UPDATE customer SET name = '', phone = NULL, phone_proved_at = NULL,"
+            " card_no = NULL, pin_hash = NULL, pin_set_at = NULL,"
             " blocked_at = COALESCE(blocked_at, now())"
             " WHERE operator_id = $1 AND customer_id = $2 RETURNING true",
             *owner,

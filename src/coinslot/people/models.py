@@ -17,6 +17,8 @@ class Customer(Struct, frozen=True, kw_only=True):
     customer_id: CustomerId
     name: str
     phone: str | None
+    card_no: str | None
+    """Printed on the customer's card; None where there is none."""
     blocked_at: datetime | None
     created_at: datetime
 

@@ -1,0 +1,28 @@
+-- The public bathroom: cards for people without a phone, opening hours, quotas, a technician's flush, customers brought
+-- in from another system.
+
+-- A card has a number that is printed on it and a PIN of its owner's; only a hash of the PIN is kept. A card without a
+-- PIN opens nothing: its owner gets one at the desk.
+ALTER TABLE customer
+    ADD COLUMN card_no    text COLLATE "C" CHECK (card_no ~ '^[0-9]{10}$'),
+    ADD COLUMN pin_hash   text,
+    ADD COLUMN pin_set_at timestamptz,
+    ADD CONSTRAINT customer_pin CHECK ((pin_hash IS NULL) = (pin_set_at IS NULL) AND (pin_hash IS NULL OR card_no IS NOT NULL));
+CREATE UNIQUE INDEX customer_card ON customer (operator_id, card_no);
+
+-- Written before a PIN is compared, so that many who try at once are all counted. Card numbers and addresses are hashed
+-- with the installation's key.
+CREATE TABLE card_try (
+    operator_id text COLLATE "C" NOT NULL,
+    try_id      bigint GENERATED ALWAYS AS IDENTITY,
+    card_hash   bytea NOT NULL CHECK (length(card_hash) = 32),
+    source_hash bytea NOT NULL CHECK (length(source_hash) = 32),
+    made_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    right_at    timestamptz,                  -- when the PIN was found right
+    PRIMARY KEY (operator_id, try_id)
+);
+CREATE INDEX card_try_of_card ON card_try (card_hash, made_at) WHERE right_at IS NULL;
+CREATE INDEX card_try_of_source ON card_try (source_hash, made_at) WHERE right_at IS NULL;
+CREATE INDEX card_try_made ON card_try (made_at);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON card_try TO coinslot_app;

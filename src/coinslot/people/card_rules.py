@@ -39,7 +39,7 @@ def wait_after(wrong: int, free: int) -> timedelta:
     """How long nothing is compared after the `wrong`-th wrong try of the window, of which `free` cost nothing."""
     if wrong < free:
         return timedelta(0)
-    return min(timedelta(minutes=1) * 2 ** min(wrong - free, 10), LONGEST_WAIT)
+    return min(timedelta(minutes=1 << min(wrong - free, 10)), LONGEST_WAIT)
 
 
 def locked_until(wrong: int, last_at: datetime | None, free: int) -> datetime | None:

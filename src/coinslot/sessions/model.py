@@ -53,6 +53,10 @@ class Session(Struct, frozen=True, kw_only=True):
     """A guest's payment, under which the money is held; set exactly where there is no customer, like …"""
     merchant: str | None = None
     """… the account that collected it, through which what is left goes back."""
+    language: str | None = None
+    """The customer's, for the display; None: the terminal's own."""
+    balance_minor: int | None = None
+    """What the customer had beyond the hold when it was authorized, for the display; None for a guest."""
     meter: str | None = None
     epoch: Epoch | None = None
     """The journal that holds this session's records."""

@@ -18,7 +18,7 @@ from coinslot.sessions.states import State
 from coinslot.settlement.changes import Batch, Purse, Terminal, UseKey
 from coinslot.settlement.commands import start_message
 from coinslot.settlement.points import Purpose
-from coinslot.settlement.ports import Books
+from coinslot.settlement.ports import Books, Unit
 from coinslot.settlement.requests import (
     Guest,
     Refusal,
@@ -31,6 +31,7 @@ from coinslot.settlement.requests import (
 )
 from coinslot.sharing import Place
 from coinslot.wire.ids import CommandId, SessionId, TariffId
+from coinslot.wire.messages import Limits
 from coinslot.wire.registers import Register
 
 START_TTL = timedelta(seconds=15)
@@ -42,12 +43,17 @@ _DRIFT_PPM = 200  # the worst pair of crystals: 100 ppm each way
 async def authorize(books: Books, requests: Sequence[StartRequest]) -> tuple[list[StartAnswer], Batch]:
     """Decide these starts in one transaction. The batch's messages are to be sent by the caller."""
     async with books.transaction(Purpose.START) as unit:
-        opened = await unit.open_starts(requests)
-        keys = needed_uses(requests, opened)
-        uses = await unit.uses(keys) if keys else {}
+        opened, uses = await look(unit, requests)
         answers = plan(requests, opened, uses)
         await unit.save(opened.batch)
     return answers, opened.batch
+
+
+async def look(unit: Unit, requests: Sequence[StartRequest]) -> tuple[StartBatch, dict[UseKey, int]]:
+    """All that `plan` has to know of these requests, locked for the transaction."""
+    opened = await unit.open_starts(requests)
+    keys = needed_uses(requests, opened)
+    return opened, await unit.uses(keys) if keys else {}
 
 
 def needed_uses(requests: Sequence[StartRequest], opened: StartBatch) -> list[UseKey]:
@@ -100,11 +106,12 @@ def _decide(
     wallet = opened.wallets.setdefault(Purse(request.operator, request.customer, tariff.currency), Wallet())
     if wallet.arrears_minor > 0:
         return Refused(reason=Refusal.ARREARS, arrears_minor=wallet.arrears_minor)
-    hold_minor = min(wallet.balance_minor, quote.hold_minor)
+    balance_minor = wallet.balance_minor
+    if request.cap_minor is not None:
+        balance_minor = min(balance_minor, request.cap_minor)
+    hold_minor = min(balance_minor, quote.hold_minor)
     too_little = Refused(
-        reason=Refusal.NO_BALANCE,
-        needed_minor=quote.minimum_start_minor,
-        balance_minor=wallet.balance_minor,
+        reason=Refusal.NO_BALANCE, needed_minor=quote.minimum_start_minor, balance_minor=balance_minor
     )
     if hold_minor < quote.minimum_start_minor:
         return too_little
@@ -119,6 +126,9 @@ def _decide(
         hold_principal_minor=principal,
         hold_bonus_minor=hold_minor - principal,
         sharing=_sharing(view, batch.now),
+        language=view.language,
+        # Whoever uses somebody else's money is not told how much there is.
+        balance_minor=wallet.balance_minor - hold_minor if request.cap_minor is None else None,
     )
     _take(batch, session, wallet, quote, uses)
     return session
@@ -192,7 +202,7 @@ def _session(
     batch: Batch,
     terminal: Terminal,
     quote: tariffs.Quote,
-    limits: msgspec.Struct,
+    limits: Limits,
 ) -> Session:
     """The row without its money."""
     now = batch.now
@@ -211,7 +221,7 @@ def _session(
         request_hash=request.digest(),
         currency=quote.currency,
         quote=tariffs.encode_quote(quote).decode(),
-        limits=msgspec.json.encode(limits).decode(),
+        limits=msgspec.json.encode(replace(limits, pause_s=view.pause_s)).decode(),
         hold_principal_minor=0,
         hold_bonus_minor=0,
         link=terminal.link,

@@ -96,6 +96,8 @@ class AlarmKind(StrEnum):
     """A terminal spoke of a session that is not its own."""
     UNREADABLE = "unreadable"
     """A terminal sent what cannot be parsed."""
+    SWEEP = "sweep"
+    """Somebody tries codes on a keypad; without an outlet, on several of a site."""
 
 
 class Alarm(Struct, frozen=True, kw_only=True):

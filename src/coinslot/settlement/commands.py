@@ -8,7 +8,7 @@ import msgspec
 
 from coinslot.sessions.model import Session
 from coinslot.wire.ids import SessionId
-from coinslot.wire.messages import Limits, Ping, Start, Stop
+from coinslot.wire.messages import DisplayLanguage, Limits, Ping, Start, Stop
 
 _limits = msgspec.json.Decoder(Limits)
 
@@ -28,6 +28,8 @@ def start_message(session: Session) -> Start:
         limits=limits_of(session),
         expires_at_ms=session.expires_at_ms,
         quote=msgspec.Raw(session.quote.encode()),
+        language=None if session.language is None else DisplayLanguage(session.language),
+        balance_minor=session.balance_minor,
     )
 
 

@@ -67,6 +67,8 @@ class Purpose(StrEnum):
     """Cash that a person has received or paid out at the counter."""
     BILL = "bill"
     """A provider's bill kept, and held against the books."""
+    CODE = "code"
+    """A code for a keypad made, ended or typed: with the session, where it opens one."""
 
 
 class Asked(StrEnum):

@@ -38,11 +38,16 @@ class StartRequest(Struct, frozen=True, kw_only=True):
     outlet: int
     key: str
     guest: Guest | None = None
+    cap_minor: int | None = None
+    """At most so much is held, where whoever pays lets somebody else use it; minor units."""
 
     def digest(self) -> bytes:
         """Of what is asked for under the key; another digest under the same key is a conflict."""
         payer = self.customer or (self.guest.intent if self.guest is not None else "")
-        text = "\0".join((payer, self.terminal, str(self.outlet)))
+        parts = [payer, self.terminal, str(self.outlet)]
+        if self.cap_minor is not None:
+            parts.append(str(self.cap_minor))
+        text = "\0".join(parts)
         return hashlib.sha256(text.encode()).digest()
 
 
@@ -111,6 +116,10 @@ class StartView(Struct, frozen=True, kw_only=True):
     """Whether the operator wants a real name before the first use, and has approved none of the customer."""
     earlier: Session | None = None
     """The session the same key made before."""
+    language: str | None = None
+    """The customer's."""
+    pause_s: int = 0
+    """For how long its user may pause it, by the operator's rule."""
 
 
 @dataclass

@@ -41,7 +41,7 @@ _VIEWS = f"""
            o.appliance_id, o.closed, o.tariff_id, v.version, v.body, o.meter_spec, o.timezone,
            c.customer_id IS NOT NULL AS customer_found, c.asks_name AND n.known IS NULL AS name_missing,
            al.faults, e.session_id AS earlier,
-           o.site_id, o.kind, c.agreements_at
+           o.site_id, o.kind, o.pause_s, c.agreements_at, c.language
     FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[])
          WITH ORDINALITY AS r(operator_id, customer_id, terminal_id, outlet, request_key, number)
     LEFT JOIN t ON t.terminal_id = r.terminal_id
@@ -50,8 +50,9 @@ _VIEWS = f"""
         WHERE x.terminal_id = r.terminal_id AND x.outlet = r.outlet AND x.live OFFSET 0
     ) l ON true
     LEFT JOIN LATERAL (
-        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone, a.site_id, a.kind
+        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone, a.site_id, a.kind, w.pause_s
         FROM outlet x
+        JOIN operator w ON w.operator_id = x.operator_id
         JOIN terminal t ON t.operator_id = x.operator_id AND t.terminal_id = x.terminal_id AND t.revoked_at IS NULL
         JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
         JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
@@ -62,7 +63,8 @@ _VIEWS = f"""
         WHERE x.operator_id = r.operator_id AND x.tariff_id = o.tariff_id ORDER BY x.version DESC LIMIT 1
     ) v ON true
     LEFT JOIN LATERAL (
-        SELECT x.customer_id, w.real_name <> '{RealNameRule.NOT_ASKED.value}' AS asks_name, w.agreements_at
+        SELECT x.customer_id, w.real_name <> '{RealNameRule.NOT_ASKED.value}' AS asks_name, w.agreements_at,
+               x.language
         FROM customer x JOIN operator w ON w.operator_id = x.operator_id
         WHERE x.operator_id = r.operator_id AND x.customer_id = r.customer_id AND x.blocked_at IS NULL OFFSET 0
     ) c ON true
@@ -165,6 +167,8 @@ def _view(
         customer_found=bool(row["customer_found"]),
         name_missing=bool(row["name_missing"]),
         earlier=earlier.get(row["earlier"]),
+        language=row["language"],
+        pause_s=row["pause_s"] or 0,
     )
 
 

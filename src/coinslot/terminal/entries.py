@@ -7,8 +7,9 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
+from coinslot.access.guarding import Guard
 from coinslot.wire.ids import Id
-from coinslot.wire.messages import Limits, Link, Seq
+from coinslot.wire.messages import DisplayLanguage, Limits, Link, Offline, Seq
 from coinslot.wire.records import FaultCode, Milliseconds, Outlet
 from coinslot.wire.registers import Count, Registers
 
@@ -34,6 +35,12 @@ class OpenSession(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quote: Raw
     resumes: int = 0
     """How often it was resumed after a loss of power."""
+    language: DisplayLanguage | None = None
+    """Its customer's, for the display."""
+    paused: bool = False
+    """Shut by its user. Known only where a session outlives a loss of power: such a one does not."""
+    pause_ms: Count = 0
+    """What its pauses have taken so far, likewise."""
 
 
 class RecordKept(_Entry, frozen=True, kw_only=True, tag="record"):
@@ -44,6 +51,7 @@ class RecordKept(_Entry, frozen=True, kw_only=True, tag="record"):
     limits: Limits | None = None
     quote: Raw = NO_QUOTE
     """Never `Raw | None`: msgspec reads that as "null or nothing", and refuses every real quote."""
+    language: DisplayLanguage | None = None
 
 
 class LinkUsed(_Entry, frozen=True, kw_only=True, tag="link"):
@@ -76,6 +84,15 @@ class Resumed(_Entry, frozen=True, kw_only=True, tag="resumed"):
     session: Id
 
 
+class Paused(_Entry, frozen=True, kw_only=True, tag="paused"):
+    """A session that outlives a loss of power was paused, or goes on: on disk before it is open again."""
+
+    session: Id
+    paused: bool
+    pause_ms: Count
+    """What its pauses before this moment have taken."""
+
+
 class Metered(_Entry, frozen=True, kw_only=True, tag="metered"):
     """Registers that moved while nobody used the outlet."""
 
@@ -87,6 +104,30 @@ class TimeKnown(_Entry, frozen=True, kw_only=True, tag="time"):
     """The server's time: a certificate's validity is never checked against an earlier moment."""
 
     wall_ms: Milliseconds
+
+
+class GuardKept(_Entry, frozen=True, kw_only=True, tag="guard"):
+    """How a keypad stands against guessing, after each wrong code."""
+
+    outlet: Outlet
+    guard: Guard
+    at_ms: Milliseconds
+    """The keypads' own time, which stands still while nobody knows how much of it has passed."""
+    wall_ms: Milliseconds | None = None
+    """The server's time at that moment, where it has told it in this boot."""
+
+
+class TermsKept(_Entry, frozen=True, kw_only=True, tag="terms"):
+    """On which terms an outlet takes codes without a link; without a key: on none."""
+
+    terms: Offline
+
+
+class Credited(Struct, frozen=True, kw_only=True):
+    """An offline code that was accepted, and whose session has not started."""
+
+    session: Id
+    outlet: Outlet
 
 
 class Snapshot(_Entry, frozen=True, kw_only=True, tag="snapshot"):
@@ -105,10 +146,28 @@ class Snapshot(_Entry, frozen=True, kw_only=True, tag="snapshot"):
     over: dict[Id, Seq] = {}
     """Sessions that ended or were stopped, likewise."""
     faults: list[tuple[Outlet, FaultCode]] = []
+    guards: list[GuardKept] = []
+    terms: list[Offline] = []
+    used: dict[Id, list[Count]] = {}
+    """Counts of offline codes that opened, by their terms."""
+    burnt: dict[Id, list[Count]] = {}
+    """Counts that never will, likewise."""
+    credited: list[Credited] = []
 
 
 Entry: TypeAlias = (
-    RecordKept | LinkUsed | Booted | Acked | StopKept | Resumed | Metered | TimeKnown | Snapshot
+    RecordKept
+    | LinkUsed
+    | Booted
+    | Acked
+    | StopKept
+    | Resumed
+    | Paused
+    | Metered
+    | TimeKnown
+    | GuardKept
+    | TermsKept
+    | Snapshot
 )
 
 _encoder = msgspec.json.Encoder()

@@ -16,17 +16,21 @@ from coinslot.terminal.entries import (
     Booted,
     Entry,
     EntryError,
+    GuardKept,
     LinkUsed,
     Metered,
     OpenSession,
+    Paused,
     RecordKept,
     Resumed,
     Snapshot,
     StopKept,
+    TermsKept,
     TimeKnown,
     decode_entry,
     encode_entry,
 )
+from coinslot.terminal.tokens import Tokens
 from coinslot.wire.codec import WireError, decode_record
 from coinslot.wire.ids import Epoch
 from coinslot.wire.messages import Limits
@@ -61,6 +65,9 @@ class Kept:
     faults: set[tuple[int, FaultCode]] = field(default_factory=set)
     superseded: set[int] = field(default_factory=set)
     """Checkpoints that a later record of their session has made needless."""
+    guards: dict[int, GuardKept] = field(default_factory=dict)
+    """How each keypad stood when somebody last guessed there."""
+    tokens: Tokens = field(default_factory=Tokens)
     file_bytes: int = 0
     _latest: dict[str, int] = field(default_factory=dict)
 
@@ -97,10 +104,19 @@ class Kept:
                 if session in self.open:
                     known = self.open[session]
                     self.open[session] = structs.replace(known, resumes=known.resumes + 1)
+            case Paused(session=session, paused=paused, pause_ms=pause_ms):
+                if session in self.open:
+                    self.open[session] = structs.replace(
+                        self.open[session], paused=paused, pause_ms=pause_ms
+                    )
             case Metered(outlet=outlet, registers=registers):
                 self._rise(outlet, registers)
             case TimeKnown(wall_ms=wall_ms):
                 self.wall_ms = max(self.wall_ms, wall_ms)
+            case GuardKept(outlet=outlet):
+                self.guards[outlet] = entry
+            case TermsKept(terms=terms):
+                self.tokens.replace(terms)
             case Snapshot():
                 self._snapshot(entry)
         self.file_bytes += len(line) + FRAME_BYTES
@@ -111,6 +127,7 @@ class Kept:
             surplus = len(memory) - REMEMBERED
             for key in [key for key, link in memory.items() if link < self.link][: max(0, surplus)]:
                 del memory[key]
+        self.tokens.forget()
         return Snapshot(
             epoch=self.epoch,
             next_seq=self.next_seq,
@@ -123,6 +140,11 @@ class Kept:
             answered=dict(self.answered),
             over=dict(self.over),
             faults=sorted(self.faults),
+            guards=list(self.guards.values()),
+            terms=list(self.tokens.terms.values()),
+            used={terms: sorted(counts) for terms, counts in self.tokens.used.items()},
+            burnt={terms: sorted(counts) for terms, counts in self.tokens.burnt.items()},
+            credited=list(self.tokens.credited.values()),
         )
 
     def lines(self) -> tuple[bytes, ...]:
@@ -158,6 +180,7 @@ class Kept:
         self.next_seq = entry.seq + 1
         if not isinstance(record, Declined) and hasattr(record, "registers"):
             self._rise(record.outlet, record.registers)
+        self.tokens.fold(record)
         match record:
             case Started():
                 self.answered[record.command] = self.link
@@ -168,6 +191,7 @@ class Kept:
                     start=record.registers,
                     limits=entry.limits or _NO_LIMITS,
                     quote=entry.quote,
+                    language=entry.language,
                 )
             case Stopped():
                 self.open.pop(record.session, None)
@@ -206,3 +230,10 @@ class Kept:
         self.answered = dict(entry.answered)
         self.over = dict(entry.over)
         self.faults = {(outlet, code) for outlet, code in entry.faults}
+        self.guards = {guard.outlet: guard for guard in entry.guards}
+        self.tokens = Tokens(
+            terms={terms.outlet: terms for terms in entry.terms},
+            used={terms: set(counts) for terms, counts in entry.used.items()},
+            burnt={terms: set(counts) for terms, counts in entry.burnt.items()},
+            credited={credited.session: credited for credited in entry.credited},
+        )

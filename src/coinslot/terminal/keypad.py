@@ -1,4 +1,4 @@
-"""Digits typed at an outlet, until they are confirmed or forgotten."""
+"""Digits typed at an outlet, until they are confirmed, taken back or forgotten."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Raw, Struct, structs
 
+from coinslot.access import offline
 from coinslot.terminal.actions import OpenValve, ShutValve
 from coinslot.terminal.entries import Resumed, StopKept
 from coinslot.terminal.limits import can_keep
@@ -14,7 +15,7 @@ from coinslot.terminal.runs import Run
 from coinslot.terminal.scribe import Scribe
 from coinslot.terminal.settings import OnPower
 from coinslot.terminal.taps import Tap
-from coinslot.wire.messages import Start
+from coinslot.wire.messages import Limits, Start
 from coinslot.wire.records import Checkpoint, Declined, DeclineReason, Started, Stopped, StopReason
 from coinslot.wire.registers import Register
 
@@ -58,20 +59,24 @@ class Sessions:
         if reason is not None or tap is None:
             self.decline(start, reason or DeclineReason.NO_OUTLET)
             return
+        self.begin(tap, start.session, start.command, start.limits, start.quote)
+
+    def begin(self, tap: Tap, session: str, command: str, limits: Limits, quote: Raw) -> None:
+        """Record that a session starts, then open. Whoever calls has made sure that it may."""
         self._scribe.record(
             Started(
-                boot=kept.boot,
+                boot=self._scribe.kept.boot,
                 ticks_ms=self._scribe.now,
                 wall_ms=self._scribe.wall_ms,
-                session=start.session,
-                command=start.command,
-                outlet=start.outlet,
+                session=session,
+                command=command,
+                outlet=tap.number,
                 registers=dict(tap.registers),
             ),
-            start.limits,
-            start.quote,
+            limits,
+            quote,
         )
-        self._open(tap, start.session)
+        self._open(tap, session)
 
     def decline(self, start: Start, reason: DeclineReason) -> None:
         """Record a refusal. With no room even for that, silence: the next hello proves that nothing
@@ -80,14 +85,18 @@ class Sessions:
         kept = self._scribe.kept
         if start.command in kept.answered or not self._scribe.has_room(len(kept.open)):
             return
+        self.refuse(start.session, start.command, start.outlet, reason)
+
+    def refuse(self, session: str, command: str, outlet: int, reason: DeclineReason) -> None:
+        """Record that a session will not start."""
         self._scribe.record(
             Declined(
-                boot=kept.boot,
+                boot=self._scribe.kept.boot,
                 ticks_ms=self._scribe.now,
                 wall_ms=self._scribe.wall_ms,
-                command=start.command,
-                session=start.session,
-                outlet=start.outlet,
+                command=command,
+                session=session,
+                outlet=outlet,
                 reason=reason,
             )
         )
@@ -110,13 +119,25 @@ class Sessions:
             (link_ms >= start.expires_at_ms, DeclineReason.EXPIRED),
             (tap is None, DeclineReason.NO_OUTLET),
             (tap is not None and not can_keep(start.limits, tap.settings.meters), DeclineReason.LIMITS),
-            (self.closed, DeclineReason.CLOSED),
-            (tap is not None and (bool(tap.faults) or not tap.known), DeclineReason.FAULT),
-            (tap is not None and tap.run is not None, DeclineReason.BUSY),
-            (start.session in kept.open, DeclineReason.BUSY),
+            (not _names_its_token(start), DeclineReason.LIMITS),
         )
         for refused, reason in checks:
             if refused:
+                return reason
+        return None if tap is None else self.hindrance(tap, start.session)
+
+    def hindrance(self, tap: Tap, session: str) -> DeclineReason | None:
+        """Why a session cannot start at an outlet now, whoever asks for it; None where it can."""
+        kept = self._scribe.kept
+        checks = (
+            (self.closed, DeclineReason.CLOSED),
+            (bool(tap.faults) or not tap.known, DeclineReason.FAULT),
+            (tap.run is not None, DeclineReason.BUSY),
+            (session in kept.open, DeclineReason.BUSY),
+            (session in kept.over or kept.tokens.is_gone(session), DeclineReason.STOPPED),
+        )
+        for hindered, reason in checks:
+            if hindered:
                 return reason
         return None if self._scribe.has_room(len(kept.open) + 1) else DeclineReason.JOURNAL_FULL
 
@@ -254,3 +275,9 @@ class Sessions:
         while len(msgspec.json.encode(record)) > MAX_RECORD_BYTES and record.curve:
             record = structs.replace(record, curve=record.curve[1::2])
         self._scribe.record(record)
+
+
+def _names_its_token(start: Start) -> bool:
+    """A session under an offline code is named after it: only so can a record of it burn the count."""
+    promise = offline.parse(start.session)
+    return start.token is None or (promise is not None and promise.count == start.token)

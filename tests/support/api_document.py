@@ -32,11 +32,18 @@ class Operation:
         return found
 
 
+_written: dict[tuple[tuple[str, ...], ...], dict[str, Any]] = {}
+"""By the routes that it tells of: to write it takes longer than most tests do."""
+
+
 class Document:
-    """All of it."""
+    """All of it. Not to be changed: whoever has the same routes has the same one."""
 
     def __init__(self, app: Litestar) -> None:
-        self.said: dict[str, Any] = json.loads(json.dumps(completed(app.openapi_schema.to_schema())))
+        routes = tuple(sorted((route.path, *sorted(route.methods)) for route in app.routes))
+        if routes not in _written:
+            _written[routes] = json.loads(json.dumps(completed(app.openapi_schema.to_schema())))
+        self.said = _written[routes]
 
     def operations(self) -> Iterator[Operation]:
         """Every method of every path."""

@@ -48,6 +48,10 @@ class Purpose(StrEnum):
     """Seals what somebody gave for a fapiao: who has no account has no key of their own."""
     KEYPAD_CODE = "keypad-code"
     """Draws the digits of codes for keypads, and hashes them: the database alone tells none."""
+    OFFLINE_KEY = "offline-key"
+    """Makes the key of each outlet's offline codes from the id of their terms."""
+    OFFLINE_CODE = "offline-code"
+    """Hashes the digits of offline codes."""
 
 
 class Keyring:

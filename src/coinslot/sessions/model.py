@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from coinslot.sessions.states import LIVE, State
+from coinslot.sessions.states import LIVE, OCCUPYING, State
 from coinslot.wire.ids import ApplianceId, CommandId, CustomerId, Epoch, OperatorId, SessionId, TerminalId
 from coinslot.wire.records import StopReason
 
@@ -57,6 +57,9 @@ class Session(Struct, frozen=True, kw_only=True):
     """The customer's, for the display; None: the terminal's own."""
     balance_minor: int | None = None
     """What the customer had beyond the hold when it was authorized, for the display; None for a guest."""
+    token: int | None = None
+    """The count of the offline code that it was promised under; None for all others. It then never occupies its
+    outlet by itself: the terminal decides, and may tell of it much later."""
     meter: str | None = None
     epoch: Epoch | None = None
     """The journal that holds this session's records."""
@@ -93,8 +96,13 @@ class Session(Struct, frozen=True, kw_only=True):
 
     @property
     def live(self) -> bool:
-        """Whether it occupies its outlet and keeps its hold."""
+        """Whether it keeps its hold."""
         return self.state in LIVE
+
+    @property
+    def occupying(self) -> bool:
+        """Whether nobody else may use its outlet: a promise keeps nobody out."""
+        return self.state in OCCUPYING
 
     @property
     def released_minor(self) -> int | None:

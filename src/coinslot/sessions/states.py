@@ -15,6 +15,8 @@ class State(StrEnum):
 
     AUTHORIZED = "authorized"
     """Money is held and the start command is on its way."""
+    PROMISED = "promised"
+    """Money is held for a code that can be typed without the link. Nothing was sent; the outlet is free for others."""
     UNKNOWN = "unknown"
     """The start has expired without an answer: unknown, never failed. The hold stays."""
     RUNNING = "running"
@@ -47,11 +49,23 @@ class Event(StrEnum):
     DISPROVED = "disproved"
     """Every record that could tell of a start is here, and none does."""
     GIVEN_UP = "given_up"
-    """The deadline of the state has passed, or the journal that would tell is gone."""
+    """The deadline of the state has passed, or the journal that would tell is gone. Of a promise: a person has said so."""
+    TYPED = "typed"
+    """The code was typed while the link was up: the server starts it."""
+    CREDITED = "credited"
+    """The terminal's record that it took the code by itself; its `started` follows."""
+    RECALLED = "recalled"
+    """The start of a typed code is disproved. The code may still be good: only a record says that it is not."""
+    BURNT = "burnt"
+    """The terminal's record that the code was not used and never will be."""
+    UNPROVED = "unproved"
+    """Nobody can say what became of the code: no record within a day, or the journal that had it is gone."""
 
 
-LIVE = frozenset({State.AUTHORIZED, State.UNKNOWN, State.RUNNING, State.STOPPING})
-"""The states that occupy an outlet and keep a hold."""
+OCCUPYING = frozenset({State.AUTHORIZED, State.UNKNOWN, State.RUNNING, State.STOPPING})
+"""The states in which nobody else may use the outlet."""
+LIVE = OCCUPYING | {State.PROMISED}
+"""The states that keep a hold."""
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.AUTHORIZED, Event.STARTED): State.RUNNING,
@@ -75,6 +89,23 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.STOPPING, Event.STOPPED): State.SETTLED,
     (State.STOPPING, Event.STOP_ASKED): State.STOPPING,
     (State.STOPPING, Event.GIVEN_UP): State.SETTLED,
+    (State.PROMISED, Event.TYPED): State.AUTHORIZED,
+    (State.PROMISED, Event.CREDITED): State.PROMISED,
+    (State.PROMISED, Event.STARTED): State.RUNNING,
+    (State.PROMISED, Event.METERED): State.RUNNING,  # its `started` was lost
+    (State.PROMISED, Event.STOPPED): State.SETTLED,  # likewise
+    (State.PROMISED, Event.DECLINED): State.RELEASED,
+    (State.PROMISED, Event.BURNT): State.RELEASED,
+    (State.PROMISED, Event.STOP_ASKED): State.PROMISED,
+    (State.PROMISED, Event.UNPROVED): State.PROMISED,
+    (State.PROMISED, Event.GIVEN_UP): State.RELEASED,
+    (State.AUTHORIZED, Event.CREDITED): State.PROMISED,  # typed again after the link had gone
+    (State.AUTHORIZED, Event.BURNT): State.RELEASED,
+    (State.UNKNOWN, Event.CREDITED): State.PROMISED,
+    (State.UNKNOWN, Event.BURNT): State.RELEASED,
+    (State.UNKNOWN, Event.RECALLED): State.PROMISED,
+    (State.RELEASED, Event.CREDITED): State.RELEASED,  # used after a person had given it up
+    (State.RELEASED, Event.BURNT): State.RELEASED,
     (State.RELEASED, Event.DECLINED): State.RELEASED,  # what silence had proved already
     (State.RELEASED, Event.STARTED): State.RELEASED,
     (State.RELEASED, Event.METERED): State.RELEASED,
@@ -101,7 +132,7 @@ def after(state: State, event: Event) -> State:
 
 def diagram() -> str:
     """The table as a Mermaid state diagram."""
-    rows = ["stateDiagram-v2", f"    [*] --> {State.AUTHORIZED.value}"]
+    rows = ["stateDiagram-v2", *(f"    [*] --> {state.value}" for state in (State.AUTHORIZED, State.PROMISED))]
     arrows: dict[tuple[State, State], list[str]] = {}
     for (state, event), target in TRANSITIONS.items():
         arrows.setdefault((state, target), []).append(event.value)

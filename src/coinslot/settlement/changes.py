@@ -169,6 +169,10 @@ class Batch:
     """Sessions used after their release, and what is owed for each in minor units: booked as arrears
     as far as the customer's cap allows, once the room under it is known."""
     uses: dict[UseKey, int] = field(default_factory=dict)
+    burnt: set[tuple[OperatorId, SessionId]] = field(default_factory=set)
+    """Promised sessions of which a record tells that their code's count is burnt."""
+    offline: dict[TerminalId, tuple[str, ...]] = field(default_factory=dict)
+    """Which terms of offline codes a terminal's hello names; only of terminals that said one."""
     sends: list[Send] = field(default_factory=list)
     _of: dict[TerminalId, list[SessionId]] = field(default_factory=dict)
     """Which sessions are each terminal's: a scan of all for each of 256 terminals took 30 µs a session."""
@@ -189,9 +193,13 @@ class Batch:
         self._of.setdefault(session.terminal, []).append(session.id)
 
     def live_of(self, terminal: TerminalId) -> Iterable[Session]:
-        """The known sessions that occupy an outlet of this terminal."""
+        """The known sessions of this terminal that keep a hold, promises among them."""
         own = (self.sessions[session] for session in self._of.get(terminal, ()))
         return [session for session in own if session.live]
+
+    def occupying(self, terminal: TerminalId) -> Iterable[Session]:
+        """The known sessions that occupy an outlet of this terminal."""
+        return [session for session in self.live_of(terminal) if session.occupying]
 
     def use(self, key: UseKey, amount: int) -> None:
         """Count usage against an allowance or a tier; negative gives some back."""

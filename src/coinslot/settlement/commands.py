@@ -8,7 +8,7 @@ import msgspec
 
 from coinslot.sessions.model import Session
 from coinslot.wire.ids import SessionId
-from coinslot.wire.messages import DisplayLanguage, Limits, Ping, Start, Stop
+from coinslot.wire.messages import Burn, DisplayLanguage, Limits, Ping, Start, Stop
 
 _limits = msgspec.json.Decoder(Limits)
 
@@ -30,12 +30,19 @@ def start_message(session: Session) -> Start:
         quote=msgspec.Raw(session.quote.encode()),
         language=None if session.language is None else DisplayLanguage(session.language),
         balance_minor=session.balance_minor,
+        token=session.token,
     )
 
 
 def stop_message(session: SessionId, link: int) -> Stop:
     """The stop command, on the link in force."""
     return Stop(link=link, session=session)
+
+
+def burn_message(session: Session, link: int) -> Burn:
+    """Have the code that promised this session burnt, on the link in force."""
+    assert session.token is not None, "only a promise has a code"
+    return Burn(link=link, outlet=session.outlet, session=session.id, token=session.token)
 
 
 def ping_message(link: int) -> Ping:

@@ -8,7 +8,7 @@ from coinslot.sessions.decide import Act, Doubt, Effect, decide, extend
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import Event
 from coinslot.settlement.changes import Batch, Review
-from coinslot.settlement.commands import limits_of, ping_message, start_message, stop_message
+from coinslot.settlement.commands import burn_message, limits_of, ping_message, start_message, stop_message
 from coinslot.settlement.settle import lapse, release, settle, settle_late
 
 
@@ -52,7 +52,7 @@ def _carry_out(batch: Batch, session: Session, effect: Effect) -> Session:
             return release(batch, session)
         case Act.LAPSE:
             return lapse(batch, session)
-        case Act.SEND_START | Act.SEND_STOP | Act.PROBE:
+        case Act.SEND_START | Act.SEND_STOP | Act.SEND_BURN | Act.PROBE:
             _say(batch, session, effect)
             return session
         case _:
@@ -69,6 +69,8 @@ def _say(batch: Batch, session: Session, act: Act) -> None:
                 batch.send(session.terminal, start_message(session))
         case Act.SEND_STOP:
             batch.send(session.terminal, stop_message(session.id, terminal.link))
+        case Act.SEND_BURN:
+            batch.send(session.terminal, burn_message(session, terminal.link))
         case Act.PROBE:
             batch.send(session.terminal, ping_message(terminal.link))
         case _:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from coinslot.sessions.decide import Act
+from coinslot.sessions.decide import Act, burning, unproved
 from coinslot.sessions.states import Event, State
 from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Retired, Terminal
 from coinslot.settlement.commands import stop_message
@@ -26,6 +26,7 @@ def hello(batch: Batch, sender: TerminalId, message: Hello, config: Config) -> N
     terminal = take_note(batch, sender, message, config)
     if before is None or terminal is None:
         return
+    batch.offline[terminal.id] = tuple(message.offline)
     if before.epoch not in (None, terminal.epoch):
         _end_with_their_journal(batch, terminal)
     disprove(batch, terminal)
@@ -113,6 +114,8 @@ def _end_with_their_journal(batch: Batch, terminal: Terminal) -> None:
     for session in batch.live_of(terminal.id):
         if session.state in (State.RUNNING, State.STOPPING):
             happen(batch, session, Event.GIVEN_UP)
+        elif session.state is State.PROMISED and not unproved(session):
+            happen(batch, session, Event.UNPROVED)  # its use, if there was any, stood in the old journal
 
 
 def _welcome(
@@ -129,10 +132,13 @@ def _welcome(
 
 
 def _owed(batch: Batch, terminal: Terminal, message: Hello) -> None:
-    """Stops the terminal has not heard of, and sessions it keeps open that are over."""
+    """Stops and burns that the terminal has not heard of, and sessions it keeps open that are over."""
     open_there = {SessionId(session) for session in message.open_sessions}
     for session in batch.live_of(terminal.id):
-        if session.stop_asked_at is not None and (
+        if session.state is State.PROMISED:
+            if burning(session, batch.now):
+                repeat(batch, session, Act.SEND_BURN)
+        elif session.stop_asked_at is not None and (
             session.state is State.STOPPING or session.link == terminal.link
         ):
             repeat(batch, session, Act.SEND_STOP)

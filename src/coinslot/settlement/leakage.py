@@ -90,7 +90,7 @@ class Chain:
 
         One that was released is passed over: what flowed in it was not sold, and shows as that.
         """
-        self._occupied = session.live
+        self._occupied = session.occupying
         meter = meter_of(session)
         if session.live or meter is None or session.state is State.RELEASED:
             return

@@ -130,7 +130,7 @@ class MemoryUnit:
         self.saved = batch
 
     def _check_outlets(self, rows: Sequence[Session]) -> None:
-        """One live session per outlet, after all of the batch."""
+        """One live session per outlet, after all of the batch; those with an offline code stand beside it."""
         if not any(row.live for row in rows):
             return
         live = {key: self._books.sessions[key] for key in self._books.live}
@@ -138,6 +138,8 @@ class MemoryUnit:
         seen: set[tuple[OperatorId, TerminalId, int]] = set()
         for row in live.values():
             outlet = (row.operator, row.terminal, row.outlet)
+            if row.token is not None:
+                continue
             if row.live and outlet in seen:
                 raise Conflict(f"outlet {row.outlet} of {row.terminal} has a live session")
             if row.live:

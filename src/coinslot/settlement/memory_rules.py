@@ -66,6 +66,10 @@ def _broken(session: Session) -> Iterator[str]:
     guest = session.customer is None
     if guest is not (session.intent is not None) or guest is not (session.merchant is not None):
         yield "a session has a customer, or a payment and its merchant"
+    if session.token is not None and (guest or session.token <= 0):
+        yield "an offline code has a count, and is a customer's"
+    if session.state is State.PROMISED and session.token is None:
+        yield "only an offline code promises a session"
     if guest and (session.hold_bonus_minor or session.arrears_minor):
         yield "a guest has no bonus and owes nothing"
     if not _aware(session.created_at):

@@ -67,6 +67,8 @@ class Purpose(StrEnum):
     """Cash that a person has received or paid out at the counter."""
     BILL = "bill"
     """A provider's bill kept, and held against the books."""
+    OFFLINE = "offline"
+    """A code for the time without the link, with its hold; the terms of such codes; one given up by a person."""
     CODE = "code"
     """A code for a keypad made, ended or typed: with the session, where it opens one."""
 

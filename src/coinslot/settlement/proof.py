@@ -9,6 +9,7 @@ of clocks, and no message that sat for minutes in a stalled connection, can dece
 
 from __future__ import annotations
 
+from coinslot.sessions.decide import unproved
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import Event, State
 from coinslot.settlement.changes import Batch, Terminal
@@ -36,5 +37,14 @@ def conclude(batch: Batch, terminal: Terminal, session: Session) -> None:
 
     That is proof only of the journal it was started under. Where that one is gone, its `started` may have gone
     with it: the hold goes back all the same, since nobody can tell any more, and a person looks.
+
+    A session with an offline code is promised as before: the start is disproved, but the code can still be typed
+    where there is no link. Only a record, or a person, gives that hold back.
     """
-    happen(batch, session, Event.DISPROVED if session.epoch == terminal.epoch else Event.GIVEN_UP)
+    under_the_same = session.epoch == terminal.epoch
+    if session.token is None:
+        happen(batch, session, Event.DISPROVED if under_the_same else Event.GIVEN_UP)
+        return
+    session = happen(batch, session, Event.RECALLED)
+    if not under_the_same and not unproved(session):
+        happen(batch, session, Event.UNPROVED)

@@ -35,6 +35,9 @@ from coinslot.wire.records import (
 from coinslot.wire.registers import Registers
 
 
+_OfSession: TypeAlias = Started | Checkpoint | Stopped | Declined | OfflineCredit | Burnt
+
+
 class Unreadable(NamedTuple):
     """A record that could not be parsed: kept as it came."""
 
@@ -156,16 +159,15 @@ def _apply_one(batch: Batch, terminal: Terminal, seq: int, record: ReadRecord, b
         case Fault():
             _fault(batch, terminal, record)
             return
-        case OfflineCredit() | Burnt():
-            _review(batch, terminal, ReviewReason.OFFLINE_CREDIT, seq=seq, body=body)
-            return
-        case Started() | Checkpoint() | Stopped() | Declined():
+        case Started() | Checkpoint() | Stopped() | Declined() | OfflineCredit() | Burnt():
             pass
         case _:
             assert_never(record)
     session = batch.sessions.get(SessionId(record.session))
     if session is None:
-        _review(batch, terminal, ReviewReason.UNKNOWN_SESSION, seq=seq, body=body)
+        offline = isinstance(record, OfflineCredit | Burnt)
+        reason = ReviewReason.OFFLINE_CREDIT if offline else ReviewReason.UNKNOWN_SESSION
+        _review(batch, terminal, reason, seq=seq, body=body)
         return
     if session.terminal != terminal.id or session.outlet != record.outlet:
         _review(batch, terminal, ReviewReason.FOREIGN_SESSION, seq=seq, body=body, session=session.id)
@@ -178,8 +180,15 @@ def _apply_one(batch: Batch, terminal: Terminal, seq: int, record: ReadRecord, b
             )
         )
         return
+    if isinstance(record, OfflineCredit | Burnt) and record.token_count != session.token:
+        detail = "its count is not the promised one"
+        _review(
+            batch, terminal, ReviewReason.OFFLINE_CREDIT, seq=seq, body=body, session=session.id, detail=detail
+        )
+        return
     try:
         _to_session(batch, terminal, session, record)
+        _note_burnt(batch, session, record)
     except IllegalEvent as error:
         _review(
             batch,
@@ -202,10 +211,22 @@ def _apply_one(batch: Batch, terminal: Terminal, seq: int, record: ReadRecord, b
         )
 
 
-def _to_session(
-    batch: Batch, terminal: Terminal, session: Session, record: Started | Checkpoint | Stopped | Declined
-) -> None:
+def _note_burnt(batch: Batch, session: Session, record: _OfSession) -> None:
+    """Each of these is in the terminal's journal, which keeps the counts that are burnt."""
+    if session.token is not None and not isinstance(record, Checkpoint):
+        batch.burnt.add((session.operator, session.id))
+
+
+def _to_session(batch: Batch, terminal: Terminal, session: Session, record: _OfSession) -> None:
     match record:
+        case OfflineCredit():
+            _credited(batch, terminal, session, record)
+        case Burnt():
+            happen(batch, replace(session, stop_reason=session.stop_reason or "burnt"), Event.BURNT)
+            if session.live and session.epoch != terminal.epoch:
+                # What was used before stood in another journal: the hold goes back all the same, and a person looks.
+                detail = "burnt by another journal than the one it was promised under"
+                _review(batch, terminal, ReviewReason.OFFLINE_CREDIT, session=session.id, detail=detail)
         case Started():
             session = replace(_metered(session, record, record.registers), epoch=terminal.epoch)
             happen(batch, session, Event.STARTED)
@@ -226,6 +247,14 @@ def _to_session(
                 batch.send(terminal.id, Ping(link=terminal.link))
         case _:
             assert_never(record)
+
+
+def _credited(batch: Batch, terminal: Terminal, session: Session, record: OfflineCredit) -> None:
+    happen(batch, replace(session, epoch=terminal.epoch), Event.CREDITED)
+    if record.limits_minor > session.hold_minor:
+        # Nobody is charged beyond the hold, and the limits are those of the terms: it shows what it should not.
+        detail = f"granted {record.limits_minor}, held {session.hold_minor}"
+        _review(batch, terminal, ReviewReason.OFFLINE_CREDIT, session=session.id, detail=detail)
 
 
 def _metered(session: Session, record: Started | Checkpoint | Stopped, registers: Registers) -> Session:

@@ -28,9 +28,6 @@ _FIXED: Final = (
     ("limits", "text", "limits"),
     ("hold_principal_minor", "bigint", "hold_principal_minor"),
     ("hold_bonus_minor", "bigint", "hold_bonus_minor"),
-    ("link", "bigint", "link"),
-    ("expires_at_ms", "bigint", "expires_at_ms"),
-    ("expired_at", "timestamptz", "expired_at"),
     ("meter_spec", "text", "meter_spec"),
     ("created_at", "timestamptz", "created_at"),
     ("sharing", "text", "sharing"),
@@ -38,11 +35,15 @@ _FIXED: Final = (
     ("merchant_id", "text", "merchant"),
     ("language", "text", "language"),
     ("balance_minor", "bigint", "balance_minor"),
+    ("token", "bigint", "token"),
 )
 _CHANGING: Final = (
     ("state", "text", "state"),
     ("give_up_at", "timestamptz", "give_up_at"),
     ("wake_at", "timestamptz", "wake_at"),
+    ("link", "bigint", "link"),
+    ("expires_at_ms", "bigint", "expires_at_ms"),
+    ("expired_at", "timestamptz", "expired_at"),
     ("meter", "text", "meter"),
     ("epoch", "text", "epoch"),
     ("started_at", "timestamptz", "started_at"),
@@ -59,7 +60,8 @@ _CHANGING: Final = (
     ("settled_at", "timestamptz", "settled_at"),
 )
 _ALL: Final = _FIXED + _CHANGING
-_NEW: Final = (*_FIXED, *(c for c in _CHANGING if c[0] in ("state", "give_up_at", "wake_at", "epoch")))
+_BEGUN: Final = {"state", "give_up_at", "wake_at", "link", "expires_at_ms", "expired_at", "epoch"}
+_NEW: Final = (*_FIXED, *(c for c in _CHANGING if c[0] in _BEGUN))
 
 SESSION_COLUMNS: Final = ", ".join(f"s.{column}" for column, _, _ in _ALL)
 _ATTRIBUTES: Final = tuple(attribute for _, _, attribute in _ALL)
@@ -73,21 +75,21 @@ NEW: Final = tuple(attribute for _, _, attribute in _NEW)
 # abstract base classes about every element of an array, which for 220 elements took 55 µs a session.
 _KEYED: Final = (*_FIXED[:2], *_CHANGING)
 INSERT_SESSIONS: Final = (
-    f"INSERT INTO session ({', '.join(c for c, _, _ in _NEW)}) SELECT * FROM unnest($1::session_new_shown[])"
+    f"INSERT INTO session ({', '.join(c for c, _, _ in _NEW)}) SELECT * FROM unnest($1::session_new_promised[])"
 )
 # Rows are found by key first and changed at the place found (ctid): left to itself, the planner joined the
 # whole table for each batch while it knew little of it. The lock on their terminal keeps them in place.
 UPDATE_SESSIONS: Final = (
     f"UPDATE session s SET {', '.join(f'{c} = u.{c}' for c, _, _ in _CHANGING)} "
-    "FROM (SELECT n.*, x.place FROM unnest($1::session_change[]) AS n "
+    "FROM (SELECT n.*, x.place FROM unnest($1::session_change_promised[]) AS n "
     "CROSS JOIN LATERAL (SELECT o.ctid AS place FROM session o "
     "WHERE o.operator_id = n.operator_id AND o.session_id = n.session_id OFFSET 0) x OFFSET 0) u "
     "WHERE s.ctid = u.place"
 )
 new_session_row: Final = attrgetter(*(attribute for _, _, attribute in _NEW))
-"""A session as the composite `session_new_shown`."""
+"""A session as the composite `session_new_promised`."""
 changed_session_row: Final = attrgetter(*(attribute for _, _, attribute in _KEYED))
-"""A session as the composite `session_change`."""
+"""A session as the composite `session_change_promised`."""
 
 
 def composite(name: str, columns: Sequence[tuple[str, str, str]]) -> str:
@@ -101,8 +103,8 @@ def composite(name: str, columns: Sequence[tuple[str, str, str]]) -> str:
 def composites() -> tuple[str, ...]:
     """The three types that rows travel as."""
     return (
-        composite("session_new_shown", _NEW),
-        composite("session_change", _KEYED),
+        composite("session_new_promised", _NEW),
+        composite("session_change_promised", _KEYED),
         composite("terminal_change", _TERMINAL),
     )
 

@@ -44,6 +44,19 @@ _RETIRED = """
     INSERT INTO retired_epoch (operator_id, terminal_id, epoch, acked_seq)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) ON CONFLICT DO NOTHING
 """
+_BURNT = """
+    UPDATE offline_code c SET burnt_at = clock_timestamp()
+    FROM unnest($1::text[], $2::text[]) AS b(operator_id, session_id)
+    WHERE c.operator_id = b.operator_id AND c.session_id = b.session_id AND c.burnt_at IS NULL
+"""
+_HELD = """
+    UPDATE offline_terms o SET held = h.held
+    FROM (SELECT x.place, x.terms_id = ANY (string_to_array(n.named, ' ')) AS held
+          FROM unnest($1::text[], $2::text[]) AS n(terminal_id, named)
+          CROSS JOIN LATERAL (SELECT t.ctid AS place, t.terms_id FROM offline_terms t
+              WHERE t.terminal_id = n.terminal_id OFFSET 0) x OFFSET 0) h
+    WHERE o.ctid = h.place AND o.held <> h.held
+"""
 _RAISE_ALARMS = """
     INSERT INTO alarm (operator_id, terminal_id, kind, outlet, detail)
     SELECT DISTINCT ON (1, 2, 3, 4) * FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[])
@@ -122,6 +135,11 @@ async def _save_rare(connection: Connection, batch: Batch) -> None:
         await connection.execute(
             _RETIRED, *_columns(batch.retired, ("operator", "terminal", "epoch", "acked_seq"))
         )
+    if batch.burnt:
+        await connection.execute(_BURNT, *[list(column) for column in zip(*sorted(batch.burnt), strict=True)])
+    if batch.offline:
+        named = [" ".join(terms) for terms in batch.offline.values()]
+        await connection.execute(_HELD, list(batch.offline), named)
     uses = [(key, amount) for key, amount in sorted(batch.uses.items()) if amount]
     if uses:
         keys = [list(column) for column in zip(*(key for key, _ in uses), strict=True)]

@@ -46,7 +46,7 @@ def test_what_is_final_takes_no_event(state: State) -> None:
 
 def test_a_hold_goes_back_only_by_word_proof_or_deadline() -> None:
     ways = {event for (state, event), to in TRANSITIONS.items() if state in LIVE and to is State.RELEASED}
-    assert ways == {Event.DECLINED, Event.DISPROVED, Event.GIVEN_UP}
+    assert ways == {Event.DECLINED, Event.DISPROVED, Event.GIVEN_UP, Event.BURNT}
     assert TRANSITIONS[State.AUTHORIZED, Event.SILENT] is State.UNKNOWN
 
 

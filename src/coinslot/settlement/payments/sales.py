@@ -26,7 +26,8 @@ _OUTLETS = """
            a.site_id, si.timezone, w.name AS operator, w.agreements_at, x.tariff_id,
            coalesce(v.version, 0) AS version, coalesce(v.body, '') AS body,
            coalesce(l.online AND l.link_began_at IS NOT NULL, false) AS online,
-           EXISTS (SELECT FROM session s WHERE s.terminal_id = x.terminal_id AND s.outlet = x.outlet AND s.live) AS busy,
+           EXISTS (SELECT FROM session s WHERE s.terminal_id = x.terminal_id AND s.outlet = x.outlet AND s.live
+                   AND s.state <> 'promised') AS busy,
            EXISTS (SELECT FROM alarm m WHERE m.operator_id = x.operator_id AND m.terminal_id = x.terminal_id
                    AND m.cleared_at IS NULL AND coalesce(m.outlet, x.outlet) = x.outlet AND m.kind = ANY($3::text[])) AS faulty,
            EXISTS (SELECT FROM direct_order d WHERE d.terminal_id = x.terminal_id AND d.outlet = x.outlet) AS has_sold,

@@ -33,7 +33,9 @@ def digits_of(key: str, starting_code: int, value: int, count: int) -> str:
     return digits
 
 
-def digits_mac(keyring: Keyring, operator: OperatorId, terminal: TerminalId, outlet: int, digits: str) -> bytes:
+def digits_mac(
+    keyring: Keyring, operator: OperatorId, terminal: TerminalId, outlet: int, digits: str
+) -> bytes:
     """The keyed hash of a code's digits at its keypad, to be kept."""
     return keyring.mac(Purpose.OFFLINE_CODE, operator, terminal, str(outlet), digits)
 
@@ -42,9 +44,7 @@ def digits_macs(
     keyring: Keyring, operator: OperatorId, terminal: TerminalId, outlet: int, digits: str
 ) -> list[bytes]:
     """The hashes that these digits may have been kept under."""
-    return [
-        mac(key, operator, terminal, str(outlet), digits) for key in keyring.keys(Purpose.OFFLINE_CODE)
-    ]
+    return [mac(key, operator, terminal, str(outlet), digits) for key in keyring.keys(Purpose.OFFLINE_CODE)]
 
 
 def _check(key: bytes, terms_id: str) -> bytes:

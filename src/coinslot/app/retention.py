@@ -9,6 +9,7 @@ from typing import Final
 
 from coinslot.engines.connect import UNANSWERED, Pool
 from coinslot.people.logins import forget_old_codes
+from coinslot.settlement.codes.aging import forget_old_keypad_codes
 from coinslot.settlement.fapiao.asking import forget_old_requests
 from coinslot.web.api.once import forget_old_answers
 from coinslot.webhooks.deliveries import forget_old_deliveries
@@ -27,6 +28,7 @@ async def keep_forgetting(pool: Pool) -> None:
                 gone = await forget_old_codes(connection) + await forget_old_answers(connection)
                 await forget_old_deliveries(connection)
                 await forget_old_requests(connection)
+                await forget_old_keypad_codes(connection)
         except UNANSWERED as error:
             log.warning("old codes are not forgotten yet: %s", error or type(error).__name__)
             await asyncio.sleep(_AGAIN_S)

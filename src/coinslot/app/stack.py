@@ -30,6 +30,7 @@ from coinslot.providers.courier import Courier
 from coinslot.providers.switch import ByChannel
 from coinslot.providers.webhook_calls import Caller
 from coinslot.providers.webhooks import WebhookSender
+from coinslot.settlement.codes.beginning import Codes
 from coinslot.settlement.payments.bill_checks import BillChecks
 from coinslot.settlement.payments.direct_starts import DirectStarts
 from coinslot.settlement.payments.door import PaymentDoor, nobody
@@ -143,7 +144,9 @@ class Stack:
         self._open_payments()
         if Role.LINK in self._roles:
             orders = None if self.payments is None else Orders(self.payments)
-            self._link = link = LinkServer(self.pool, access, self._options.config, orders)
+            self._link = link = LinkServer(
+                self.pool, access, self._options.config, orders, Codes(self.pool, self._options.keyring)
+            )
             await link.start()
             self._at_stop("link", link.stop)
             self._tasks += link.tasks

@@ -117,9 +117,9 @@ class Inbox:
                 self._queue(Word(terminal, read(terminal, said)))
             case Readings():
                 self._on_readings(terminal, said)
-            case CodeEntered() | QrWanted() | QrCancelled():
+            case CodeEntered() | KeypadGuard() | QrWanted() | QrCancelled():
                 self._on_wish(terminal, said)
-            case KeypadGuard() | Updated() | Alive():
+            case Updated() | Alive():
                 pass
             case _:
                 assert_never(said)

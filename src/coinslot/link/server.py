@@ -26,6 +26,7 @@ from coinslot.link.presence import mark_absent
 from coinslot.link.selling import Orders
 from coinslot.link.telemetry import Telemetry
 from coinslot.link.tokens import Issuer
+from coinslot.link.typing import Typed
 from coinslot.link.wishes import Wishes
 from coinslot.settlement.store import PostgresBooks
 from coinslot.wire.ids import TerminalId
@@ -46,15 +47,22 @@ _STALE = """
 
 
 class LinkServer:
-    """Serves terminals from `start` to `stop`. `orders` sells on appliances; without it nothing is sold there."""
+    """Serves terminals from `start` to `stop`. `orders` sells on appliances, `typed` knows the codes for keypads;
+    without them nothing is sold there, and no code opens anything."""
 
     def __init__(
-        self, pool: Pool, access: BrokerAccess, config: Config | None = None, orders: Orders | None = None
+        self,
+        pool: Pool,
+        access: BrokerAccess,
+        config: Config | None = None,
+        orders: Orders | None = None,
+        typed: Typed | None = None,
     ) -> None:
         self._pool = pool
         self._access = access
         self._config = config or Config()
         self._orders = orders
+        self._typed = typed
         self.tasks: list[asyncio.Task[None]] = []
         """What runs until `stop`: one that ends before has failed, and its owner must not go on without it."""
         self._telemetry = Telemetry(pool)
@@ -76,7 +84,7 @@ class LinkServer:
         )
         outgoing = Outgoing(self._client)
         self._menus = Menus(self._pool, outgoing, self._orders)
-        self._wishes = Wishes(self._pool, outgoing, self._orders, refused=self._menus.tell)
+        self._wishes = Wishes(self._pool, outgoing, self._orders, refused=self._menus.tell, typed=self._typed)
         self.inbox = Inbox(
             self._client,
             PostgresBooks(self._pool),

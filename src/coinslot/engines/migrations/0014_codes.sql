@@ -75,7 +75,8 @@ CREATE TABLE keypad_answer (
     terminal_id text COLLATE "C" NOT NULL,
     outlet      smallint NOT NULL,
     request     text COLLATE "C" NOT NULL,
-    answer      text NOT NULL,
+    answer      text NOT NULL DEFAULT '',         -- what the display was told; empty where …
+    session_id  text COLLATE "C",                 -- … a session was begun
     answered_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (operator_id, terminal_id, outlet, request)
 );

@@ -19,6 +19,8 @@ _NOTES: Final = {
     "offline": Note.TRY_AGAIN,
 }
 """By the refusal's word; whatever else is the appliance's own trouble."""
+_LINE: Final = 40
+"""What a display's line takes at most."""
 
 
 def refusal(
@@ -46,6 +48,13 @@ def elsewhere(link: int, outlet: int, request: str, place: str) -> Show:
     return Show(link=link, outlet=outlet, request=request, note=Note.OTHER_OUTLET, lines=[_line(place)])
 
 
+def wrong(link: int, outlet: int, request: str, locked_s: int) -> Show:
+    """There is no such code; with the seconds for which only long ones are taken from now, if any."""
+    return Show(
+        link=link, outlet=outlet, request=request, note=Note.WRONG_CODE, life_s=min(locked_s, 86_400) or None
+    )
+
+
 def locked(link: int, outlet: int, request: str, life_s: int) -> Show:
     """Only long codes are taken for so many seconds."""
     return Show(link=link, outlet=outlet, request=request, note=Note.LOCKED, life_s=max(1, life_s))
@@ -59,6 +68,3 @@ def told(link: int, outlet: int, request: str, note: Note) -> Show:
 def _line(text: str) -> str:
     kept = "".join(sign for sign in text if sign.isprintable())
     return kept if len(kept) <= _LINE else kept[: _LINE - 1] + "…"
-
-
-_LINE: Final = 40

@@ -144,6 +144,7 @@ class Linking:
                 boot=self._scribe.kept.boot,
                 open_sessions=list(self._scribe.kept.open)[:32],
                 firmware=self._firmware,
+                offline=[terms.terms for terms in self._scribe.kept.tokens.terms.values()][:32],
             )
         )
 

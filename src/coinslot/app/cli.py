@@ -33,6 +33,9 @@ COMMANDS: Mapping[str, Entry] = {
     "terminal": Entry("coinslot.app.terminal", "Run the agent on an appliance's board."),
     "replay": Entry("coinslot.app.replay", "Replay a recorded appliance."),
     "sandbox": Entry("coinslot.app.sandbox", "Run made-up payment providers that fail on request."),
+    "conformance": Entry(
+        "coinslot.app.conformance", "Play the server against a terminal's firmware; judge it."
+    ),
     "simulate": Entry("coinslot.app.simulate", "Run seeded days full of faults and check every rule."),
     "bench": Entry("coinslot.app.bench", "Measure this machine with this product."),
     "doctor": Entry("coinslot.app.doctor", "Check an installation; say what is wrong and what to do."),

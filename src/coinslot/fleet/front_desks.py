@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
@@ -25,11 +26,23 @@ if TYPE_CHECKING:
 LINK_LIFE: Final = timedelta(hours=24)
 """Long enough to be carried to another building, short enough to be forgotten in a mailbox."""
 _SEEN_EVERY: Final = timedelta(minutes=1)
+_KIOSK: Final = "kiosk."
+"""A kiosk's secret begins so. What a browser is stands in the secret itself, of which the hash is kept: whoever walks up
+to a kiosk and finds its secret has no front desk with it."""
 _COLUMNS: Final = (
     "d.operator_id, d.desk_id, d.site_id, y.name AS site, d.name, d.link_expires_at, d.opened_at, d.seen_at,"
     " d.revoked_at, d.created_at"
 )
 _FROM: Final = "front_desk d JOIN site y USING (operator_id, site_id)"
+
+
+class Browser(StrEnum):
+    """What a link makes of the browser that opens it."""
+
+    DESK = "desk"
+    """A front desk: it sees what is used and paid at the site."""
+    KIOSK = "kiosk"
+    """A kiosk: whoever comes with a card gets a code there, and it shows nothing else."""
 
 
 class FrontDesk(Struct, frozen=True, kw_only=True):
@@ -156,9 +169,13 @@ async def link_opens(connection: Access, link: str) -> bool:
     )
 
 
-async def open_desk(connection: Connection, link: str) -> str | None:
-    """The secret of the browser that opened this link: it is the desk from now on. None: the link opens nothing."""
+async def open_desk(connection: Connection, link: str, kind: Browser = Browser.DESK) -> str | None:
+    """The secret of the browser that opened this link: it is the desk, or a kiosk, from now on. None: the link opens
+    nothing.
+    """
     browser = secrets.token_urlsafe(32)
+    if kind is Browser.KIOSK:
+        browser = _KIOSK + browser
     async with connection.transaction():
         row = await connection.fetchrow(
             "UPDATE front_desk SET link_hash = NULL, link_expires_at = NULL, browser_hash = $2, opened_at = now(),"
@@ -174,12 +191,15 @@ async def open_desk(connection: Connection, link: str) -> str | None:
             by=f"desk:{row['desk_id']}",
             action="desk.open",
             target=row["desk_id"],
+            detail="" if kind is Browser.DESK else kind.value,
         )
     return browser
 
 
-async def find_desk_here(connection: Access, browser: str) -> DeskHere | None:
-    """The desk that this browser is; None for any other secret whatever."""
+async def find_desk_here(connection: Access, browser: str, kind: Browser = Browser.DESK) -> DeskHere | None:
+    """The desk, or kiosk, that this browser is; None for any other secret whatever."""
+    if browser.startswith(_KIOSK) is not (kind is Browser.KIOSK):
+        return None
     row = await connection.fetchrow(
         "SELECT d.operator_id, d.desk_id, d.site_id, y.name AS site, d.name, o.name AS operator, y.timezone, o.currency,"
         " d.seen_at < now() - $2::interval AS stale"

@@ -31,12 +31,14 @@ from coinslot.web.api.withdrawals import withdrawal_routes
 from coinslot.web.console.pages import CONSOLE, DOOR
 from coinslot.web.console.routes import console_router
 from coinslot.web.customer.arriving import ARRIVING
+from coinslot.web.customer.keypad_pages import KEYPAD
 from coinslot.web.customer.money_pages import MONEY
 from coinslot.web.customer.using import USING
 from coinslot.web.desk.routes import DESK
 from coinslot.web.guest.routes import GUEST
 from coinslot.web.health import healthz
 from coinslot.web.keys import ApiKeys, key_guard
+from coinslot.web.kiosk.routes import KIOSK
 from coinslot.web.metrics import Metrics, metrics_route
 from coinslot.web.pages.routes import page_router, problem_page
 from coinslot.web.payments.notify import NotifyDoor, notify
@@ -84,10 +86,12 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
         [
             *ARRIVING,
             *USING,
+            *KEYPAD,
             *MONEY,
             *GUEST,
             *DOOR,
             *DESK,
+            *KIOSK,
             *(wall_pages() if services.wall is not None else ()),
         ]
     )

@@ -7,8 +7,11 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from coinslot.people.real_names import RealNameState
+from coinslot.web.customer.appliances import Standing
+from coinslot.web.customer.keypads import KEYPADS
 from coinslot.web.customer.limits import count_view
 from coinslot.web.customer.login_steps import show_login
+from coinslot.web.customer.offline_offers import offline_path
 from coinslot.web.customer.promises import TapShown
 from coinslot.web.customer.visit import Customer, Visit, new_key, open_visit, show
 from coinslot.web.pages import figures
@@ -21,7 +24,7 @@ async def appliance(page: PageOf, token: FromPath[str]) -> Response[bytes]:
     """Where the sticker leads."""
     count_view(page)
     visit = await open_visit(page, token)
-    return unknown_page(page) if visit is None else show_appliance(page, visit)
+    return unknown_page(page) if visit is None else await show_appliance(page, visit)
 
 
 @get("/m/{token:str}/state")
@@ -42,7 +45,7 @@ async def back_to_the_appliance(page: PageOf, token: FromPath[str]) -> Response[
     return unknown_page(page) if visit is None else page.go(visit.path)
 
 
-def show_appliance(
+async def show_appliance(
     page: Page, visit: Visit, *, status: int = 200, notice: str = "", chosen: str = ""
 ) -> Response[bytes]:
     """The page with the next step: logging in, starting, or what has to be done first."""
@@ -50,6 +53,7 @@ def show_appliance(
     if customer is None:
         return show_login(page, visit, status=status, notice=notice)
     step = next_step(visit, customer)
+    code_room = keypad_form(visit, customer)
     usable = [tap for tap in visit.taps if tap.usable]
     holds = {tap.hold for tap in usable}
     balance = customer.balance
@@ -71,7 +75,36 @@ def show_appliance(
         least=_least(visit),
         topup=f"/topup?operator={visit.here.operator}&back={visit.path}",
         phone=shown_phone(customer.here.phone),
+        code_room=code_room,
+        code_key=new_key() if code_room else "",
+        offline=await _offline(page, visit),
     )
+
+
+def keypad_form(visit: Visit, customer: Customer) -> dict[str, str]:
+    """What a form for a code of this one appliance sends; empty where none can be had."""
+    here, tap = visit.here, visit.taps[0]
+    waited_for = tap.standing in (Standing.FREE, Standing.BUSY, Standing.BUSY_UNKNOWN)
+    barred = customer.here.blocked or customer.name_needed or customer.balance.arrears_minor > 0
+    if here.kind not in KEYPADS or len(visit.taps) > 1 or not waited_for or barred or not tap.affordable:
+        return {}
+    return {
+        "operator": here.operator,
+        "site": here.site_id,
+        "room": here.room,
+        "place": f"{here.appliance}.{tap.choice}",
+        "seen": tap.seal,
+    }
+
+
+async def _offline(page: Page, visit: Visit) -> str:
+    """Where a code that works without the link can be had, for the outlet that has none; else empty."""
+    here = visit.here
+    standings = {one.choice: one.standing for one in visit.taps}
+    for tap in here.taps if here.kind in KEYPADS else ():
+        if standings[tap.choice] is Standing.OFFLINE:
+            return await offline_path(page, here, tap)
+    return ""
 
 
 def next_step(visit: Visit, customer: Customer) -> str:

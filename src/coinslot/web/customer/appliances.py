@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
@@ -12,11 +15,12 @@ from asyncpg.pool import PoolConnectionProxy
 from msgspec import Struct
 
 from coinslot.access import stickers
+from coinslot.fleet.hours import shut_until
 from coinslot.fleet.operator_rules import RealNameRule
 from coinslot.keyring import Keyring
 from coinslot.rows import one
 from coinslot.sessions.states import State
-from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SessionId, TariffId, TerminalId
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SessionId, SiteId, TariffId, TerminalId
 from coinslot.wire.messages import Limits
 from coinslot.wire.records import FaultCode
 
@@ -29,16 +33,18 @@ _NO_CODE: Final = ""
 """No appliance has it: a sticker that is not ours costs the same query as one that is."""
 _SHUTTING_FAULTS: Final = [code.value for code in FaultCode if code is not FaultCode.SENSOR]
 
+# A code that may yet be typed without a link occupies nothing, and beside what such a one opened there may be another.
 # A terminal that was revoked drives nothing any more: its outlets are not shown, and an appliance without any is none.
-_APPLIANCE: Final = f"""
+_APPLIANCES: Final = f"""
     SELECT a.operator_id, w.name AS operator_name, w.help_phone, w.currency,
            w.real_name <> '{RealNameRule.NOT_ASKED.value}' AS asks_name,
-           a.appliance_id, a.kind, a.name, a.code, a.closed, si.name AS site, si.timezone,
+           a.appliance_id, a.kind, a.name, a.code, a.closed, a.room, a.site_id, si.name AS site, si.timezone,
+           a.hours, si.hours AS site_hours, clock_timestamp() AS now,
            o.terminal_id, o.outlet, o.name AS tap_name, o.tariff_id, v.version, v.body,
            COALESCE(l.online AND l.link_began_at IS NOT NULL, false) AS online,
            EXISTS (SELECT FROM alarm x WHERE x.operator_id = o.operator_id AND x.terminal_id = o.terminal_id
                    AND x.cleared_at IS NULL AND COALESCE(x.outlet, o.outlet) = o.outlet
-                   AND x.kind = ANY ($2::text[])) AS faulty,
+                   AND x.kind = ANY ($1::text[])) AS faulty,
            s.session_id, s.customer_id, s.state, s.limits
     FROM appliance a
     JOIN operator w ON w.operator_id = a.operator_id
@@ -50,9 +56,16 @@ _APPLIANCE: Final = f"""
         SELECT x.version, x.body FROM tariff_version x
         WHERE x.operator_id = o.operator_id AND x.tariff_id = o.tariff_id ORDER BY x.version DESC LIMIT 1
     ) v ON true
-    LEFT JOIN session s ON s.terminal_id = o.terminal_id AND s.outlet = o.outlet AND s.live
-    WHERE a.code = $1
-    ORDER BY o.terminal_id, o.outlet
+    LEFT JOIN LATERAL (
+        SELECT x.session_id, x.customer_id, x.state, x.limits FROM session x
+        WHERE x.terminal_id = o.terminal_id AND x.outlet = o.outlet AND x.live AND x.state <> '{State.PROMISED.value}'
+        ORDER BY x.created_at DESC LIMIT 1
+    ) s ON true
+"""
+_BY_CODE: Final = f"{_APPLIANCES} WHERE a.code = $2 ORDER BY o.terminal_id, o.outlet"
+_IN_ROOM: Final = f"""{_APPLIANCES}
+    WHERE a.operator_id = $2 AND a.site_id = $3 AND a.room = $4 AND a.kind = ANY ($5::text[])
+    ORDER BY length(a.name), lower(a.name), a.appliance_id, o.terminal_id, o.outlet LIMIT $6
 """
 
 
@@ -78,6 +91,8 @@ class Standing(StrEnum):
     """Whoever looks has started it, and the appliance has not answered yet."""
     CLOSED = "closed"
     """The operator has taken the appliance out of service."""
+    SHUT = "shut"
+    """It is shut at this hour."""
     NO_PRICE = "no_price"
     """It has no tariff, so it cannot be started."""
     FAULT = "fault"
@@ -120,8 +135,13 @@ class Appliance(Struct, frozen=True, kw_only=True):
     name: str
     code: str
     closed: bool
+    site_id: SiteId
     site: str
+    room: str
+    """Empty where it is in none that has a name."""
     timezone: str
+    opens_at: datetime | None
+    """Outside its hours: when it opens; None while it is open."""
     taps: tuple[Tap, ...]
 
     def standing(self, tap: Tap, customer: CustomerId | None) -> Standing:
@@ -131,6 +151,8 @@ class Appliance(Struct, frozen=True, kw_only=True):
             return Standing.MINE_UNKNOWN if tap.use.state is State.UNKNOWN else Standing.MINE
         if self.closed:
             return Standing.CLOSED
+        if self.opens_at is not None:
+            return Standing.SHUT
         if tap.tariff is None:
             return Standing.NO_PRICE
         if tap.faulty:
@@ -143,9 +165,19 @@ class Appliance(Struct, frozen=True, kw_only=True):
 async def find_appliance(connection: Connection, keyring: Keyring, token: str) -> Appliance | None:
     """The appliance with this sticker; None for any text that is not on one of ours."""
     code = stickers.read(keyring, token) or _NO_CODE
-    rows = await connection.fetch(_APPLIANCE, code, _SHUTTING_FAULTS)
-    if not rows:
-        return None
+    rows = await connection.fetch(_BY_CODE, _SHUTTING_FAULTS, code)
+    return _appliance(rows) if rows else None
+
+
+async def appliances_in(
+    connection: Connection, operator: OperatorId, site: SiteId, room: str, kinds: Sequence[str], *, most: int
+) -> list[Appliance]:
+    """The appliances of these kinds in one room, by name as people count: at most `most` outlets."""
+    rows = await connection.fetch(_IN_ROOM, _SHUTTING_FAULTS, operator, site, room, kinds, most)
+    return [_appliance(list(own)) for _, own in groupby(rows, key=lambda row: row["appliance_id"])]
+
+
+def _appliance(rows: Sequence[asyncpg.Record]) -> Appliance:
     numbers = [row["outlet"] for row in rows]
     terminals = list(dict.fromkeys(row["terminal_id"] for row in rows))
     taps = []
@@ -158,12 +190,14 @@ async def find_appliance(connection: Connection, keyring: Keyring, token: str) -
     return Appliance(
         operator=OperatorId(found["operator_id"]),
         appliance=ApplianceId(found["appliance_id"]),
+        site_id=SiteId(found["site_id"]),
+        opens_at=shut_until(found["hours"], found["site_hours"], found["timezone"], found["now"]),
         taps=tuple(taps),
         **{
             name: found[name]
             for name in (
                 *("operator_name", "help_phone", "currency", "asks_name", "kind", "name", "code"),
-                *("closed", "site", "timezone"),
+                *("closed", "site", "room", "timezone"),
             )
         },
     )

@@ -16,6 +16,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from coinslot.engines.connect import UNANSWERED
+from coinslot.sessions.states import State
 from coinslot.settlement.ports import Conflict
 from coinslot.web.customer import wording
 from coinslot.web.customer.live_text import LiveText, live_text
@@ -68,6 +69,8 @@ async def live_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
     own = await find_own(page, session_id)
     if own is None:
         return not_yours(page)
+    if own.session.state is State.PROMISED:
+        return page.go(f"/offline/{own.session.id}")
     if not own.session.live:
         return page.go(f"/s/{own.session.id}/bill")
     text = await _text_now(page, own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -28,12 +29,19 @@ class Phase(StrEnum):
     """It runs."""
     STANDING = "standing"
     """It is open and nothing flows."""
+    PAUSED = "paused"
+    """Its user has shut it for a while; the session goes on."""
+    PROMISED = "promised"
+    """Not started after all: the code it was promised under may still be typed."""
     STOPPING = "stopping"
     """The appliance has not yet said that it has shut."""
     OFFLINE = "offline"
     """It runs, and nothing is heard from there."""
     ENDED = "ended"
     """The bill is there."""
+
+
+_UNMEASURED: Final = (Phase.STARTING, Phase.CANCELLED, Phase.UNKNOWN, Phase.PROMISED, Phase.ENDED)
 
 
 class LiveText(Struct, frozen=True, kw_only=True):
@@ -106,6 +114,10 @@ def phase_of(view: LiveView) -> Phase:
             return Phase.OFFLINE
         case State.STOPPING:
             return Phase.STOPPING
+        case State.PROMISED:
+            return Phase.PROMISED
+        case State.RUNNING if view.valve_open is False and view.limit.pause_s:
+            return Phase.PAUSED
         case State.RUNNING:
             return Phase.STANDING if view.flow_ml_per_min == 0 else Phase.RUNNING
         case State.SETTLED | State.RELEASED | State.LATE:
@@ -124,6 +136,10 @@ def _word(page: Page, phase: Phase) -> tuple[str, str]:
             return page.say("Running"), "run"
         case Phase.STANDING:
             return page.say("Nothing flows"), "warn"
+        case Phase.PAUSED:
+            return page.say("Paused"), "warn"
+        case Phase.PROMISED:
+            return page.say("Not started"), "warn"
         case Phase.OFFLINE:
             return page.say("Offline"), "bad"
         case Phase.ENDED:
@@ -141,6 +157,17 @@ def _note(page: Page, phase: Phase, own: Own, view: LiveView, hold: str) -> str:
                 "We do not know yet whether it opened: the appliance does not answer. What did not run is not "
                 "charged. It is settled as soon as the appliance answers, at the latest on %(at)s.",
                 at=figures.moment(own.session.give_up_at, own.place.timezone, page.language),
+            )
+        case Phase.PAUSED:
+            return page.say(
+                "The valve is shut and nothing is counted. On the keypad * goes on and # stops. A use may be paused for "
+                "%(minutes)s minutes in all; after that it ends by itself.",
+                minutes=-(-view.limit.pause_s // 60),
+            )
+        case Phase.PROMISED:
+            return page.say(
+                "The appliance did not open. Your code may still be typed there; what is held for it comes back once "
+                "the appliance says that it was not used."
             )
         case Phase.STOPPING:
             return page.say("Waiting for the appliance to say that it has shut; then comes the bill.")
@@ -174,14 +201,14 @@ def _stop(page: Page, phase: Phase, cost: str) -> str:
     match phase:
         case Phase.STARTING | Phase.UNKNOWN:
             return page.say("Do not start")
-        case Phase.RUNNING | Phase.STANDING | Phase.OFFLINE:
+        case Phase.RUNNING | Phase.STANDING | Phase.PAUSED | Phase.OFFLINE:
             return page.say("Stop and pay %(cost)s", cost=cost)
-        case Phase.CANCELLED | Phase.STOPPING | Phase.ENDED:
+        case Phase.CANCELLED | Phase.STOPPING | Phase.PROMISED | Phase.ENDED:
             return ""
 
 
 def _age_ms(view: LiveView, phase: Phase, now: datetime) -> int | None:
     """How old the figures are; clocks of two processes may differ by a little."""
-    if view.at is None or phase in (Phase.STARTING, Phase.CANCELLED, Phase.UNKNOWN, Phase.ENDED):
+    if view.at is None or phase in _UNMEASURED:
         return None
     return max(0, (now - view.at) // timedelta(milliseconds=1))

@@ -11,7 +11,9 @@ from coinslot.people.logins import Login
 from coinslot.people.real_names import RealName, RealNameState, find_real_name
 from coinslot.rows import one
 from coinslot.web import reading
+from coinslot.web.customer.having import find_waiting
 from coinslot.web.customer.history import nobody
+from coinslot.web.customer.rooms import has_keypads
 from coinslot.web.pages import figures
 from coinslot.web.pages.languages import Language
 from coinslot.web.pages.page import Page
@@ -69,10 +71,12 @@ async def me_page(page: PageOf) -> Response[bytes]:
         return nobody(page)
     return page.show(
         "use/me.html",
-        styles=("base.css", "live.css"),
+        styles=("base.css", "live.css", "keypad.css"),
         accounts=accounts,
         languages=list(Language),
         used=any(account.used for account in accounts),
+        waiting=await find_waiting(page),
+        has_keypads=await has_keypads(page.services.pool, [one.operator_id for one in page.logins]),
     )
 
 

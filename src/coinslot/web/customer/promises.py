@@ -11,6 +11,7 @@ from coinslot.web.customer.appliances import Appliance, Standing, Tap
 from coinslot.web.customer.offers import Offer, Price
 from coinslot.web.customer.wording import price as price_words
 from coinslot.web.customer.wording import quantity
+from coinslot.web.customer.words import again_text
 from coinslot.web.pages import figures
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
@@ -40,6 +41,7 @@ WORDS: Final = {
     Standing.MINE: (marked("In use by you"), "run"),
     Standing.MINE_UNKNOWN: (marked("Finding out"), "warn"),
     Standing.CLOSED: (marked("Closed"), "bad"),
+    Standing.SHUT: (marked("Closed now"), "warn"),
     Standing.NO_PRICE: (marked("Not ready"), "bad"),
     Standing.FAULT: (marked("Out of order"), "bad"),
     Standing.BUSY: (marked("In use"), "warn"),
@@ -148,6 +150,9 @@ def why_not(page: Page, here: Appliance, tap: Tap, standing: Standing) -> str:
             )
         )
         return page.say(text, s=tap.use.idle_s)
+    if standing is Standing.SHUT:
+        again = again_text(page, here.opens_at, here.timezone)
+        return page.say(marked("It is open again from %(time)s on."), time=again) if again else ""
     text = _WHY.get(standing, "")
     return page.say(text) if text else ""
 

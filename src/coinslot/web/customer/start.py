@@ -18,7 +18,7 @@ from coinslot.web.customer.appliance import show_appliance
 from coinslot.web.customer.appliances import Standing, Tap, session_of_key
 from coinslot.web.customer.limits import count_form
 from coinslot.web.customer.visit import Customer, Visit, open_visit, show
-from coinslot.web.customer.words import refusal_words
+from coinslot.web.customer.words import again_text, refusal_words
 from coinslot.web.pages.forms import Form
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
@@ -43,19 +43,19 @@ async def start(page: PageOf, token: FromPath[str]) -> Response[bytes]:
         return page.go(visit.path)
     typed = form.text("key")
     if not _key.fullmatch(typed):
-        return _again(page, visit, marked("The page was not complete. Press once more."))
+        return await _again(page, visit, marked("The page was not complete. Press once more."))
     key = _KEY_PREFIX + typed
     earlier = await _earlier(page, visit, visit.customer, key)
     if earlier is not None:
         return earlier
     tap = next((one for one in visit.here.taps if one.choice == form.text("outlet")), None)
     if tap is None:
-        return _again(page, visit, marked("Choose one of the outlets, then press start."))
+        return await _again(page, visit, marked("Choose one of the outlets, then press start."))
     shown = next(one for one in visit.taps if one.choice == tap.choice)
     if shown.standing in (Standing.MINE, Standing.MINE_UNKNOWN) and tap.use is not None:
         return page.go(f"/s/{tap.use.session}")
     if shown.free and shown.seal != form.text(f"seen-{tap.choice}"):
-        return _again(
+        return await _again(
             page,
             visit,
             marked("The price has changed since the page was loaded. Look at it again, then press start."),
@@ -93,9 +93,9 @@ async def _start(
         return unknown_page(page)
     if answer.reason is Refusal.BUSY and now.mine is not None and _is_own(now, tap):
         return page.go(f"/s/{now.mine}")
-    return show_appliance(
-        page, now, status=_status(answer), notice=refusal_words(page, answer.reason), chosen=tap.choice
-    )
+    again = again_text(page, answer.again_at, now.here.timezone)
+    notice = refusal_words(page, answer.reason, again=again)
+    return await show_appliance(page, now, status=_status(answer), notice=notice, chosen=tap.choice)
 
 
 def _is_own(visit: Visit, tap: Tap) -> bool:
@@ -109,8 +109,8 @@ def _status(refused: Refused) -> int:
     return 503 if refused.reason is Refusal.OFFLINE else 409
 
 
-def _again(page: Page, visit: Visit, text: str) -> Response[bytes]:
-    return show_appliance(page, visit, status=409, notice=page.say(text))
+async def _again(page: Page, visit: Visit, text: str) -> Response[bytes]:
+    return await show_appliance(page, visit, status=409, notice=page.say(text))
 
 
 def _undecided(page: Page, visit: Visit, tap: Tap, form: Form) -> Response[bytes]:

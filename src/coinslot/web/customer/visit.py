@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from coinslot.web.customer.appliances import Connection
 
 STYLES: Final = ("base.css", "arrive.css")
-_HOPELESS: Final = frozenset({Standing.CLOSED, Standing.NO_PRICE, Standing.FAULT, Standing.OFFLINE})
+_HOPELESS: Final = frozenset(
+    {Standing.CLOSED, Standing.SHUT, Standing.NO_PRICE, Standing.FAULT, Standing.OFFLINE}
+)
 
 
 class Customer(Struct, frozen=True, kw_only=True):
@@ -98,9 +100,9 @@ async def open_visit(page: Page, token: str) -> Visit | None:
         here = await find_appliance(connection, page.services.keyring, token)
         if here is None:
             return None
-        customer = await _customer(connection, page, here)
+        customer = await customer_at(connection, page, here)
         known = None if customer is None else customer.customer_id
-        offers = await _offers(connection, here, customer)
+        offers = await offers_at(connection, here, customer)
     spendable = None if customer is None else customer.spendable_minor
     standings = {tap.choice: here.standing(tap, known) for tap in here.taps}
     own = [
@@ -126,10 +128,14 @@ async def open_visit(page: Page, token: str) -> Visit | None:
     )
 
 
-async def _customer(connection: Connection, page: Page, here: Appliance) -> Customer | None:
+async def customer_at(connection: Connection, page: Page, here: Appliance) -> Customer | None:
+    """Who is logged in at the appliance's operator."""
     customer_id = page.customer_of(here.operator)
-    if customer_id is None:
-        return None
+    return None if customer_id is None else await find_customer(connection, here, customer_id)
+
+
+async def find_customer(connection: Connection, here: Appliance, customer_id: CustomerId) -> Customer | None:
+    """The customer with what concerns a start at this appliance."""
     found = await find_customer_here(connection, here.operator, customer_id)
     balance = await reading.find_balance(connection, here.operator, customer_id)
     if found is None or balance is None:
@@ -139,7 +145,8 @@ async def _customer(connection: Connection, page: Page, here: Appliance) -> Cust
     return Customer(here=found, balance=balance, name=name, name_needed=here.asks_name and not approved)
 
 
-async def _offers(connection: Connection, here: Appliance, customer: Customer | None) -> dict[str, Offer]:
+async def offers_at(connection: Connection, here: Appliance, customer: Customer | None) -> dict[str, Offer]:
+    """What each outlet with a price promises this customer now, by its choice."""
     promised = await quotes(connection, here, None if customer is None else customer.customer_id)
     bodies = {tap.choice: tap.body for tap in here.taps}
     offers = {}

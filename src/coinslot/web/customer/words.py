@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from coinslot.fields import FieldError
+from coinslot.fleet.hours import NEVER
 from coinslot.settlement.requests import Refusal
+from coinslot.web.pages import figures
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
 
@@ -75,12 +78,14 @@ REFUSALS: Final = {
     Refusal.NO_SUCH_OUTLET: marked("This outlet is not there any more. Choose another one."),
     Refusal.NO_SUCH_CUSTOMER: marked("Your account is blocked, so nothing can be started."),
     Refusal.CLOSED: marked("The operator has just closed it. Please use another one."),
+    Refusal.OUT_OF_HOURS: marked("It is closed at this hour."),
     Refusal.NO_TARIFF: marked("It has no price at this moment, so it cannot be started."),
     Refusal.FAULT: marked("Something is wrong with it, so it cannot be started."),
     Refusal.OFFLINE: marked("The appliance is not connected at this moment. Try again in a minute."),
     Refusal.BUSY: marked("Somebody else was quicker. It is free again when they stop."),
     Refusal.REAL_NAME: marked("Your real name is needed first."),
     Refusal.ARREARS: marked("You still owe for earlier use. Pay that first."),
+    Refusal.QUOTA: marked("You have used as much as the operator allows for now."),
     Refusal.NO_BALANCE: marked("Your wallet has too little for a start. Top it up first."),
     Refusal.KEY_CONFLICT: marked("This page was used for another start already. Press once more."),
 }
@@ -95,6 +100,18 @@ def wording(page: Page, error: FieldError) -> str:
     return page.say(text) if text else error.reason
 
 
-def refusal_words(page: Page, reason: Refusal) -> str:
-    """Why nothing was started."""
-    return f"{page.say(REFUSALS[reason])} {page.say(NOTHING_HELD)}"
+AGAIN: Final = marked("It can be started again from %(time)s on.")
+"""Said with a refusal that time alone lifts."""
+
+
+def refusal_words(page: Page, reason: Refusal, *, again: str = "") -> str:
+    """Why nothing was started; `again`: from when on it may be, as a moment in the page's language."""
+    said = [page.say(REFUSALS[reason])]
+    if again:
+        said.append(page.say(AGAIN, time=again))
+    return " ".join((*said, page.say(NOTHING_HELD)))
+
+
+def again_text(page: Page, at: datetime | None, timezone: str) -> str:
+    """A moment for `refusal_words`; empty where none is known."""
+    return "" if at is None or at == NEVER else figures.moment(at, timezone, page.language)

@@ -1,0 +1,224 @@
+"""Codes that work without the link: asked for while the appliance has none, followed until they are accounted for."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath, QueryParameter
+from litestar.response import Response
+from msgspec import Struct
+
+from coinslot import tariffs
+from coinslot.people.logins import Login
+from coinslot.settlement.offline.issuing import issue_offline, offer
+from coinslot.settlement.offline.model import (
+    OfflineCode,
+    OfflineOffer,
+    OfflineRefusal,
+    OfflineRefused,
+)
+from coinslot.settlement.offline.reading import code_of
+from coinslot.settlement.ports import Conflict
+from coinslot.web import reading
+from coinslot.web.customer.bathrooms import STYLES
+from coinslot.web.customer.code import no_code
+from coinslot.web.customer.code_text import Place
+from coinslot.web.customer.history import nobody
+from coinslot.web.customer.limits import count_form, count_view, limits_of
+from coinslot.web.customer.offline_text import OfflinePhase, offline_text, refusal_words
+from coinslot.web.customer.places import place_of
+from coinslot.web.customer.visit import new_key
+from coinslot.web.customer.wording import unit_prices
+from coinslot.web.pages import figures
+from coinslot.web.pages.languages import marked
+from coinslot.web.pages.page import Page
+from coinslot.web.pages.routes import PageOf
+from coinslot.web.views import quote_view
+from coinslot.wire.ids import ApplianceId, SessionId, is_id
+
+_key = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_outlet = re.compile(r"[0-9]{1,3}")
+_NEEDS_MONEY: Final = (OfflineRefusal.NO_BALANCE, OfflineRefusal.ARREARS)
+_ENDED: Final = (OfflinePhase.USED, OfflinePhase.RETURNED)
+
+Text = Annotated[str, QueryParameter(max_length=64)]
+
+
+class OfflineNews(Struct, frozen=True, kw_only=True):
+    """What the page asks for while it waits."""
+
+    phase: OfflinePhase
+    left_ms: int
+    go: str
+
+
+class _Asked(Struct, frozen=True):
+    """An outlet, as the address or the form names it, and who asks."""
+
+    login: Login
+    appliance: ApplianceId
+    outlet: int
+
+
+@get("/offline")
+async def offer_page(
+    page: PageOf, operator: Text = "", appliance: Text = "", outlet: Text = ""
+) -> Response[bytes]:
+    """What such a code is and what it holds, before there is one."""
+    count_view(page)
+    if not page.logins:
+        return nobody(page)
+    asked = _asked(page, operator, appliance, outlet)
+    found = None if asked is None else await _offer(page, asked)
+    if asked is None or found is None:
+        return page.go("/bathrooms")
+    return await _show_offer(page, asked, found)
+
+
+@post("/offline", status_code=200)
+async def offline_code(page: PageOf) -> Response[bytes]:
+    """Make it, and hold its credit. The same page pressed twice is one code."""
+    count_form(page)
+    form = await page.form()
+    asked = _asked(page, form.text("operator"), form.text("appliance"), form.text("outlet"))
+    found = None if asked is None else await _offer(page, asked)
+    if asked is None or found is None:
+        return page.go("/bathrooms")
+    key = form.text("key")
+    if not _key.fullmatch(key):
+        notice = marked("The page was not complete. Press once more.")
+        return await _show_offer(page, asked, found, status=409, notice=page.say(notice))
+    if form.text("credit") != str(found.credit_minor):
+        notice = marked(
+            "The amount has changed since the page was loaded. Look at it again, then press once more."
+        )
+        return await _show_offer(page, asked, found, status=409, notice=page.say(notice))
+    async with limits_of(page).press(page):
+        try:
+            answer = await issue_offline(
+                page.services.pool,
+                page.services.keyring,
+                operator=asked.login.operator_id,
+                customer=asked.login.customer_id,
+                appliance=asked.appliance,
+                outlet=asked.outlet,
+                key=f"page:{key}",
+            )
+        except Conflict:
+            return await _show_offer(page, asked, found, status=503, notice=page.say(_UNDECIDED), key=key)
+    if isinstance(answer, OfflineCode):
+        return page.go(f"/offline/{answer.session}")
+    if answer.session is not None:
+        return page.go(f"/offline/{answer.session}")
+    notice = refusal_words(page, answer, found.currency)
+    return await _show_offer(page, asked, found, status=409, notice=notice, refused=answer)
+
+
+_UNDECIDED: Final = marked(
+    "The server could not decide at this moment. Pressing again is safe: it makes one code and holds once, not twice."
+)
+
+
+@get("/offline/{session_id:str}")
+async def offline_page(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
+    """The code while it can be typed; then what became of it."""
+    count_view(page)
+    code = await _find(page, session_id)
+    if code is None:
+        return no_code(page)
+    text = offline_text(page, code, datetime.now(UTC))
+    if text.phase is OfflinePhase.USED:
+        return page.go(f"/s/{code.session}")
+    place = await _place(page, code.operator, code.appliance, code.outlet)
+    return page.show(
+        "keypad/offline.html",
+        styles=STYLES,
+        scripts=() if text.phase in _ENDED else ("typed.js",),
+        text=text,
+        live=text.phase is OfflinePhase.LIVE,
+        waits=text.phase not in _ENDED,
+        code=code,
+        place=place,
+        help_phone=place.help_phone,
+        about=place.code,
+    )
+
+
+@get("/offline/{session_id:str}/state")
+async def offline_state(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
+    """The same for the page's own questions. Digits are not in it."""
+    count_view(page)
+    code = await _find(page, session_id)
+    if code is None:
+        return no_code(page)
+    text = offline_text(page, code, datetime.now(UTC))
+    go = f"/s/{code.session}" if text.phase is OfflinePhase.USED else ""
+    news = OfflineNews(phase=text.phase, left_ms=text.left_ms, go=go)
+    return Response(msgspec.json.encode(news), media_type="application/json")
+
+
+def _asked(page: Page, operator: str, appliance: str, outlet: str) -> _Asked | None:
+    login = next((one for one in page.logins if one.operator_id == operator), None)
+    if login is None or not _outlet.fullmatch(outlet):
+        return None
+    return _Asked(login, ApplianceId(appliance), int(outlet))
+
+
+async def _offer(page: Page, asked: _Asked) -> OfflineOffer | None:
+    return await offer(
+        page.services.pool, operator=asked.login.operator_id, appliance=asked.appliance, outlet=asked.outlet
+    )
+
+
+async def _find(page: Page, session_id: str) -> OfflineCode | None:
+    pool, keyring = page.services.pool, page.services.keyring
+    for login in page.logins if is_id(session_id) else ():
+        code = await code_of(pool, keyring, login.operator_id, login.customer_id, SessionId(session_id))
+        if code is not None:
+            return code
+    return None
+
+
+async def _place(page: Page, operator: str, appliance: str, outlet: int) -> Place:
+    return await place_of(page.services.pool, operator, appliance, outlet)
+
+
+async def _show_offer(
+    page: Page,
+    asked: _Asked,
+    found: OfflineOffer,
+    *,
+    status: int = 200,
+    notice: str = "",
+    key: str = "",
+    refused: OfflineRefused | None = None,
+) -> Response[bytes]:
+    place = await _place(page, asked.login.operator_id, asked.appliance, asked.outlet)
+    balance = await reading.find_balance(page.services.pool, asked.login.operator_id, asked.login.customer_id)
+    assert balance is not None  # whoever is logged in is a customer
+    spendable = balance.principal_minor + balance.bonus_minor
+    quote = quote_view(tariffs.decode_quote(found.quote.encode()))
+    return page.show(
+        "keypad/offer.html",
+        status=status,
+        styles=STYLES,
+        scripts=("once.js",),
+        asked=asked,
+        place=place,
+        notice=notice,
+        key=key or new_key(),
+        credit_minor=found.credit_minor,
+        credit=figures.money(found.credit_minor, found.currency),
+        hours=found.life.total_seconds() // 3600,
+        prices=unit_prices(page, quote, found.currency),
+        balance=figures.money(spendable, balance.currency),
+        linked=not found.link_down or (refused is not None and refused.reason is OfflineRefusal.LINKED),
+        poor=spendable < found.credit_minor or (refused is not None and refused.reason in _NEEDS_MONEY),
+        topup=f"/topup?operator={asked.login.operator_id}",
+        help_phone=place.help_phone,
+        about=place.code,
+    )

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from collections.abc import Set as AbstractSet
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -31,6 +32,7 @@ from coinslot.providers.switch import ByChannel
 from coinslot.providers.webhook_calls import Caller
 from coinslot.providers.webhooks import WebhookSender
 from coinslot.settlement.codes.beginning import Codes
+from coinslot.settlement.offline.terms import due_terms
 from coinslot.settlement.payments.bill_checks import BillChecks
 from coinslot.settlement.payments.direct_starts import DirectStarts
 from coinslot.settlement.payments.door import PaymentDoor, nobody
@@ -145,7 +147,12 @@ class Stack:
         if Role.LINK in self._roles:
             orders = None if self.payments is None else Orders(self.payments)
             self._link = link = LinkServer(
-                self.pool, access, self._options.config, orders, Codes(self.pool, self._options.keyring)
+                self.pool,
+                access,
+                self._options.config,
+                orders,
+                Codes(self.pool, self._options.keyring),
+                partial(due_terms, self.pool, self._options.keyring),
             )
             await link.start()
             self._at_stop("link", link.stop)

@@ -21,6 +21,8 @@ from coinslot.link.ending import end
 from coinslot.link.inbox import Inbox
 from coinslot.link.kick import kick
 from coinslot.link.menus import Menus
+from coinslot.link.offline import DueTerms, OfflineTerms
+from coinslot.link.opening import Opening
 from coinslot.link.outgoing import Outgoing
 from coinslot.link.presence import mark_absent
 from coinslot.link.selling import Orders
@@ -48,7 +50,8 @@ _STALE = """
 
 class LinkServer:
     """Serves terminals from `start` to `stop`. `orders` sells on appliances, `typed` knows the codes for keypads;
-    without them nothing is sold there, and no code opens anything."""
+    without them nothing is sold there, and no code opens anything. `due_terms` says on which terms codes are taken
+    without the link; without it a terminal keeps those that it has."""
 
     def __init__(
         self,
@@ -57,12 +60,14 @@ class LinkServer:
         config: Config | None = None,
         orders: Orders | None = None,
         typed: Typed | None = None,
+        due_terms: DueTerms | None = None,
     ) -> None:
         self._pool = pool
         self._access = access
         self._config = config or Config()
         self._orders = orders
         self._typed = typed
+        self._due_terms = due_terms
         self.tasks: list[asyncio.Task[None]] = []
         """What runs until `stop`: one that ends before has failed, and its owner must not go on without it."""
         self._telemetry = Telemetry(pool)
@@ -84,6 +89,7 @@ class LinkServer:
         )
         outgoing = Outgoing(self._client)
         self._menus = Menus(self._pool, outgoing, self._orders)
+        self._offline = OfflineTerms(self._pool, outgoing, self._due_terms)
         self._wishes = Wishes(self._pool, outgoing, self._orders, refused=self._menus.tell, typed=self._typed)
         self.inbox = Inbox(
             self._client,
@@ -92,7 +98,7 @@ class LinkServer:
             config=self._config,
             on_readings=self._telemetry.take,
             on_wish=self._wishes.take,
-            on_hello=self._menus.tell,
+            on_hello=self._greeted,
         )
         await self.inbox.start()
         await self._client.flush()
@@ -101,6 +107,8 @@ class LinkServer:
         self.tasks = [
             asyncio.create_task(self._telemetry.run(), name="telemetry"),
             asyncio.create_task(self._menus.run(), name="menus"),
+            asyncio.create_task(Opening(self._pool, self._menus.tell_all_of).run(), name="hours"),
+            asyncio.create_task(self._offline.run(), name="offline terms"),
             asyncio.create_task(self._listen(), name="changes"),
             asyncio.create_task(self._kick_all(), name="kicks"),
             asyncio.create_task(self._watch_presence(), name="presence"),
@@ -117,6 +125,10 @@ class LinkServer:
             log.warning("the last readings were not stored: %s", error)
         for client in (self._client, self._auth, self._system):
             await client.close()
+
+    def _greeted(self, terminal: TerminalId) -> None:
+        self._menus.tell(terminal)
+        self._offline.tell(terminal)
 
     async def _connect(self, user: str, password: str, name: str) -> Client:
         return await connect(self._access.url, user=user, password=password, name=name)
@@ -151,6 +163,7 @@ class LinkServer:
                 self._kicks.put_nowait(TerminalId(str(what)))
             else:
                 self._menus.tell_all_of(str(what))
+                self._offline.tell_all_of(str(what))
 
         while True:
             try:

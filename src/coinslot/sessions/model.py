@@ -12,6 +12,9 @@ from coinslot.wire.records import StopReason
 
 _AS_WANTED = frozenset({StopReason.KEY.value, StopReason.LIMIT.value, StopReason.IDLE.value})
 
+BURNT = "burnt"
+"""Why a promised session ended whose code was never used: its `stop_reason`."""
+
 
 class Session(Struct, frozen=True, kw_only=True):
     """One row of `session`. Texts named `quote`, `limits`, `meter…`, `sharing`, `registers`, `sensors`

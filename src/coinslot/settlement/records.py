@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from coinslot import metering, tariffs
-from coinslot.sessions.model import Session
+from coinslot.sessions.model import BURNT, Session
 from coinslot.sessions.states import Event, IllegalEvent
 from coinslot.settlement.changes import Alarm, AlarmKind, Batch, Review, ReviewReason, Terminal
 from coinslot.settlement.happen import happen
@@ -33,7 +33,6 @@ from coinslot.wire.records import (
     Stopped,
 )
 from coinslot.wire.registers import Registers
-
 
 _OfSession: TypeAlias = Started | Checkpoint | Stopped | Declined | OfflineCredit | Burnt
 
@@ -183,7 +182,13 @@ def _apply_one(batch: Batch, terminal: Terminal, seq: int, record: ReadRecord, b
     if isinstance(record, OfflineCredit | Burnt) and record.token_count != session.token:
         detail = "its count is not the promised one"
         _review(
-            batch, terminal, ReviewReason.OFFLINE_CREDIT, seq=seq, body=body, session=session.id, detail=detail
+            batch,
+            terminal,
+            ReviewReason.OFFLINE_CREDIT,
+            seq=seq,
+            body=body,
+            session=session.id,
+            detail=detail,
         )
         return
     try:
@@ -222,7 +227,7 @@ def _to_session(batch: Batch, terminal: Terminal, session: Session, record: _OfS
         case OfflineCredit():
             _credited(batch, terminal, session, record)
         case Burnt():
-            happen(batch, replace(session, stop_reason=session.stop_reason or "burnt"), Event.BURNT)
+            happen(batch, replace(session, stop_reason=session.stop_reason or BURNT), Event.BURNT)
             if session.live and session.epoch != terminal.epoch:
                 # What was used before stood in another journal: the hold goes back all the same, and a person looks.
                 detail = "burnt by another journal than the one it was promised under"

@@ -8,6 +8,7 @@ never falls when usage grows; at all limits together the charge is within the ho
 no charge.
 """
 
+from coinslot.tariffs.dearest import dearest_quote
 from coinslot.tariffs.limiting import HoldTooSmall, limits
 from coinslot.tariffs.local_time import Scope, ScopeKind
 from coinslot.tariffs.model import (
@@ -61,6 +62,7 @@ __all__ = [
     "Tariff",
     "TariffError",
     "Tier",
+    "dearest_quote",
     "decode_quote",
     "dump_tariff",
     "encode_quote",

@@ -232,15 +232,16 @@ def _session(
     """The promised session: nothing is sent for it, so it has neither link nor expiry of its own yet."""
     view, now = opened.views[0], opened.batch.now
     principal = min(wallet.principal_minor, terms.credit_minor)
+    name = session_id(terms.terms_id, count)
     session = Session(
         operator=request.operator,
-        id=SessionId(session_id(terms.terms_id, count)),
+        id=SessionId(name),
         customer=request.customer,
         appliance=view.appliance,
         terminal=request.terminal,
         outlet=request.outlet,
         state=State.PROMISED,
-        command=CommandId(opened.batch.make_id("cmd")),
+        command=CommandId(name),  # as the terminal names the start that it makes of the code by itself
         request_key=request.key,
         request_hash=_digest(request),
         currency=terms.currency,

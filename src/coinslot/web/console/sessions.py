@@ -36,6 +36,7 @@ _PLACE: Final = """
 _NAMES: Final = "SELECT party_id, name FROM party WHERE operator_id = $1 AND party_id = ANY ($2)"
 STATE: Final = {
     State.AUTHORIZED: Said(marked("Being started"), "soft"),
+    State.PROMISED: Said(marked("Code given for the time without a link"), "soft"),
     State.UNKNOWN: Said(marked("Nobody knows yet whether it started"), "warn"),
     State.RUNNING: Said(marked("In use now")),
     State.STOPPING: Said(marked("Being stopped")),

@@ -72,7 +72,7 @@ _APPLIANCES: Final = """
         WHERE x.operator_id = o.operator_id AND x.terminal_id = o.terminal_id AND x.cleared_at IS NULL
           AND coalesce(x.outlet, o.outlet) = o.outlet AND x.kind = ANY ($3::text[])) AS faulty OFFSET 0) f
     CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM session x
-        WHERE x.terminal_id = o.terminal_id AND x.outlet = o.outlet AND x.live) AS running OFFSET 0) s
+        WHERE x.terminal_id = o.terminal_id AND x.outlet = o.outlet AND x.live AND x.state <> 'promised') AS running OFFSET 0) s
     GROUP BY a.appliance_id, a.name, a.room, a.closed
 """
 

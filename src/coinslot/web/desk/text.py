@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from coinslot.fleet.front_desks import DeskHere
+from coinslot.sessions.model import BURNT
 from coinslot.sessions.states import State
 from coinslot.web.desk.reading import ApplianceRow, OrderRow, SessionRow, Today
 from coinslot.web.desk.views import ApplianceView, DeskView, Kind, UseView
@@ -167,6 +168,8 @@ def _session_state(say: Say, session: SessionRow, now: datetime) -> tuple[str, K
     match session.state:
         case State.AUTHORIZED | State.UNKNOWN:
             return say(marked("Paid, starting")), Kind.RUN, None
+        case State.PROMISED:
+            return say(marked("Code not used yet")), Kind.PLAIN, None
         case State.RUNNING if session.stop_asked:
             return say(marked("Stopping")), Kind.RUN, None
         case State.RUNNING:
@@ -177,6 +180,8 @@ def _session_state(say: Say, session: SessionRow, now: datetime) -> tuple[str, K
             return say(marked("Broke off")), Kind.WARN, None
         case State.SETTLED | State.LATE:
             return say(marked("Finished")), Kind.PLAIN, None
+        case State.RELEASED if session.stop_reason == BURNT:
+            return say(marked("Code not used")), Kind.PLAIN, None
         case State.RELEASED:
             return say(marked("Did not start")), Kind.BAD, None
 

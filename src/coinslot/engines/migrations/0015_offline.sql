@@ -6,7 +6,7 @@
 ALTER TABLE site ADD COLUMN offline_credit_minor integer NOT NULL DEFAULT 0 CHECK (offline_credit_minor BETWEEN 0 AND 500);
 
 -- The count of the code that a session was promised under; null for all others.
-ALTER TABLE session ADD COLUMN token bigint CHECK (token > 0 AND customer_id IS NOT NULL);
+ALTER TABLE session ADD COLUMN token bigint CHECK (token IS NULL OR (token > 0 AND customer_id IS NOT NULL));
 ALTER TABLE session DROP CONSTRAINT session_state_check;
 ALTER TABLE session ADD CONSTRAINT session_state_check CHECK (state IN
     ('authorized', 'promised', 'unknown', 'running', 'stopping', 'settled', 'released', 'late'));

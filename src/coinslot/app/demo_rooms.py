@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from coinslot.app.demo_world import Place
 from coinslot.people.notices import Language
 from coinslot.sandbox.appliances.terminal import SimulatedTerminal
-from coinslot.terminal.display import in_chinese
 from coinslot.terminal.events import Cancelled, PackageChosen
+from coinslot.terminal.phrases import in_chinese
 from coinslot.terminal.ports import Pressed
 from coinslot.terminal.simulated import SimulatedSocket
 from coinslot.web.wall.rooms import RoomShown, RoomTrouble

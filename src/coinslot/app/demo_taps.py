@@ -1,10 +1,10 @@
-"""What stands on a dispenser or shower of the demo: its two lines of display, and what is broken."""
+"""What stands on a dispenser or shower of the demo: its display, and what is broken."""
 
 from __future__ import annotations
 
 from coinslot.people.notices import Language
 from coinslot.sandbox.appliances.terminal import SimulatedTerminal
-from coinslot.terminal.display import in_chinese
+from coinslot.terminal.phrases import in_chinese
 from coinslot.terminal.settings import Language as Spoken
 from coinslot.terminal.simulated import settings_for
 from coinslot.web.wall.port import Trouble
@@ -23,9 +23,9 @@ def troubles(terminal: SimulatedTerminal) -> list[Trouble]:
     return [trouble for trouble, on in found.items() if on]
 
 
-def display(terminal: SimulatedTerminal, outlet: int, language: Language) -> tuple[str, str]:
+def display(terminal: SimulatedTerminal, outlet: int, language: Language) -> tuple[str, ...]:
     """The glass as it is, without the outlet's name, which stands above it; in Chinese where that is read."""
-    first, second = terminal.outlet(outlet).lines
+    first, *others = terminal.outlet(outlet).lines
     name = settings_for(terminal.board.model, terminal.id, Spoken.EN).outlets[outlet].name
-    first = first.removeprefix(name).strip()
-    return (in_chinese(first), in_chinese(second)) if language == "zh" else (first, second)
+    rows = (first.removeprefix(name).strip(), *others)
+    return tuple(in_chinese(row) for row in rows) if language == "zh" else rows

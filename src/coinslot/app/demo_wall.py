@@ -190,7 +190,7 @@ class DemoWall:
         return TapShown(
             outlet=outlet,
             name=name,
-            lines=display(terminal, outlet, language) if terminal.powered else ("", ""),
+            lines=display(terminal, outlet, language) if terminal.powered else ("",) * len(water.lines),
             valve_open=water.is_open,
             flow_ml_per_min=water.flow.ml_per_min if flows else 0,
             glass_ml=self._glass_ml(terminal, outlet),

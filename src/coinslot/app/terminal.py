@@ -171,8 +171,8 @@ def _show_and_type(loop: asyncio.AbstractEventLoop, hardware: SimulatedAppliance
     """The simulated display on standard output, its keys on standard input."""
     for number, outlet in hardware.simulated.items():
 
-        def shown(lines: tuple[str, str], qr: str | None, number: int = number) -> None:
-            print(f"[{number}] {lines[0]} | {lines[1]}{f' | {qr}' if qr else ''}", flush=True)
+        def shown(lines: tuple[str, ...], qr: str | None, number: int = number) -> None:
+            print(f"[{number}] {' | '.join(lines)}{f' | {qr}' if qr else ''}", flush=True)
 
         outlet.shown = shown
     if not sys.stdin.isatty():

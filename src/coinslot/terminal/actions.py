@@ -35,6 +35,9 @@ class OpenValve(Struct, frozen=True):
     """Let an outlet run."""
 
     outlet: int
+    credits: int | None = None
+    """How many a new session has paid for, where the outlet counts them; never again when it goes on after a pause
+    or a loss of power."""
 
 
 class ShutValve(Struct, frozen=True):
@@ -50,10 +53,11 @@ class Send(Struct, frozen=True):
 
 
 class Display(Struct, frozen=True):
-    """Put two lines, and perhaps a QR code, on an outlet's display; `view` says the same for one with buttons."""
+    """Put rows, and perhaps a QR code, on an outlet's display; `view` says the same for one with buttons."""
 
     outlet: int
-    lines: tuple[str, str]
+    lines: tuple[str, ...]
+    """As many as the outlet's display has, none wider."""
     qr: str | None = None
     view: View = View(phase=Phase.READY)
 

@@ -132,7 +132,8 @@ class Agent:
                 except JournalError as error:
                     log.error("%s; outlets shut, next try in %d s", error, AGAIN_MS // 1000)
                     self._hands.shut_all()
-                    self._hands.show_all(Texts(self.config.language).fault(FaultCode.JOURNAL))
+                    said = Texts(self.config.language).fault(FaultCode.JOURNAL)
+                    self._hands.show_all(said, self.config.outlets)
                     self._connection.disconnect()
                     self._wake.clear()
                     await self._pause(AGAIN_MS)

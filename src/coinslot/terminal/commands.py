@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from coinslot.terminal.display import Lines, Texts
+from coinslot.terminal.codes import Codes
 from coinslot.terminal.linking import Linking
 from coinslot.terminal.sales import Sales
-from coinslot.terminal.screens import NOTICE_MS, QR_MS, Screen
+from coinslot.terminal.screens import Screen
 from coinslot.terminal.sessions import Sessions
 from coinslot.wire.messages import (
     Ack,
@@ -30,13 +30,13 @@ class Commands:
     """What was configured, and who gets which message."""
 
     def __init__(
-        self, link: Linking, sessions: Sessions, sales: Sales, screens: dict[int, Screen], texts: Texts
+        self, link: Linking, sessions: Sessions, sales: Sales, codes: Codes, screens: dict[int, Screen]
     ) -> None:
         self._link = link
         self._sessions = sessions
         self._sales = sales
+        self._codes = codes
         self._screens = screens
-        self._texts = texts
         self.config = Config()
         self.watched_until = 0
 
@@ -53,6 +53,7 @@ class Commands:
                 self._configure(message.config)
                 if self._link.welcomed(message):
                     self._sales.relinked()
+                    self._codes.relinked(message.now_ms)
             case Ack():
                 self._link.acked(message)
             case Stop(session=session):
@@ -66,7 +67,11 @@ class Commands:
                 self._link.hello()
             case Menu():
                 self._sales.offer(message)
-            case Offline() | Burn() | Update():
+            case Offline():
+                self._codes.offline.keep(message)
+            case Burn():
+                self._codes.offline.burn(message)
+            case Update():
                 pass  # this agent is updated by the board's package manager, not over the link
             case _:
                 assert_never(message)
@@ -77,24 +82,9 @@ class Commands:
 
     def _show(self, show: Show, now: int) -> None:
         screen = self._screens.get(show.outlet)
-        if screen is None or self._sales.billed(screen, show):
+        if screen is None or self._codes.answered(show) or self._sales.billed(screen, show):
             return
         if show.request is not None:
             self._sales.answered(screen, show)
-        elif show.qr is not None:
-            screen.show(_two(show.lines) or (self._texts.word("pay"), ""), now, QR_MS, show.qr)
-        elif show.bill is not None:
-            bill = show.bill
-            screen.show(
-                self._texts.bill(bill.charge_minor, bill.balance_minor, bill.currency), now, NOTICE_MS * 2
-            )
-        elif show.balance_minor is not None:
-            screen.show(self._texts.balance(show.balance_minor), now)
-        elif show.lines:
-            screen.show(_two(show.lines) or ("", ""), now)
-
-
-def _two(lines: list[str]) -> Lines | None:
-    if not lines:
-        return None
-    return lines[0], lines[1] if len(lines) > 1 else ""
+        else:
+            screen.told(show, now)

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from coinslot.terminal import faults, power
 from coinslot.terminal.actions import Action, ShutValve
+from coinslot.terminal.codes import Codes
 from coinslot.terminal.commands import Commands
 from coinslot.terminal.display import Texts
 from coinslot.terminal.entries import Booted, Metered
@@ -29,8 +30,9 @@ from coinslot.terminal.events import (
 )
 from coinslot.terminal.incoming import BadStart, understand
 from coinslot.terminal.kept import Kept
-from coinslot.terminal.keypad import Keypad
+from coinslot.terminal.keypad import CANCEL, Keypad
 from coinslot.terminal.linking import Linking
+from coinslot.terminal.pausing import Pauses
 from coinslot.terminal.rating import NoRater, Rater
 from coinslot.terminal.readings import Teller
 from coinslot.terminal.sales import Sales
@@ -39,7 +41,7 @@ from coinslot.terminal.scribe import Scribe
 from coinslot.terminal.sessions import Sessions
 from coinslot.terminal.settings import Settings
 from coinslot.terminal.taps import FOLLOW_MS, Tap
-from coinslot.wire.messages import CodeEntered, Gone
+from coinslot.wire.messages import Gone
 from coinslot.wire.records import DeclineReason, FaultCode, StopReason
 
 
@@ -54,11 +56,13 @@ class Core:
         self.taps: dict[int, Tap] = {}
         self.link = Linking(self._scribe, settings.terminal, settings.firmware)
         self.sessions = Sessions(self._scribe, self.taps)
+        self._pauses = Pauses(self._scribe, self.sessions)
         self._screens: dict[int, Screen] = {}
         self._tellers: dict[int, Teller] = {}
         self._keypads: dict[int, Keypad] = {}
         self._sales = Sales(self._scribe, self.link, self.sessions, self._screens)
-        self._commands = Commands(self.link, self.sessions, self._sales, self._screens, self._texts)
+        self._codes = Codes(self._scribe, self.link, self.sessions, self._screens, self._keypads)
+        self._commands = Commands(self.link, self.sessions, self._sales, self._codes, self._screens)
         self._metered_at = 0
 
     @property
@@ -153,6 +157,7 @@ class Core:
             tap.order(open_it=False, now=scribe.now)
             faults.restore(scribe, tap)
         self.sessions.recover()
+        self._codes.begin()
 
     def _shut_down(self) -> None:
         self.sessions.shut_down()
@@ -216,16 +221,19 @@ class Core:
         if tap.run is not None:
             if pressed.key == "#":
                 self.sessions.end(tap, StopReason.KEY)
+            elif pressed.key == "*":
+                self._pauses.key(tap)
             return
         if self._sales.key(pressed.outlet, pressed.key):
             return
-        typed = self._keypads[pressed.outlet].press(pressed.key, self._scribe.now)
-        if typed is not None and self.link.is_up:
-            self.link.send(
-                CodeEntered(
-                    link=self.link.number, outlet=pressed.outlet, digits=typed, request=self._sales.request()
-                )
-            )
+        keypad = self._keypads[pressed.outlet]
+        if keypad.checking:
+            return
+        typed = keypad.press(pressed.key, self._scribe.now)
+        if typed == CANCEL:
+            self._screens[pressed.outlet].go_on()
+        elif typed is not None:
+            self._codes.typed(tap, typed, self._sales.request)
 
     def _bytes(self, data: bytes) -> None:
         message = understand(data)
@@ -279,6 +287,7 @@ class Core:
             if outlet in self._screens:
                 self._screens[outlet].end(ending, now)
         self._sales.tick()
+        self._codes.tick()
         self.sessions.declined.clear()
         self.sessions.ended.clear()
         for outlet, screen in self._screens.items():

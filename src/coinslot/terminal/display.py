@@ -1,149 +1,66 @@
-"""Two lines of text for every state an outlet can be in."""
+"""What is said in every state an outlet can be in, in one language; `layouts.py` makes rows of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
+from coinslot.terminal import phrases
+from coinslot.terminal.layouts import Forms, Layout, Said, from_elsewhere
+from coinslot.terminal.phrases import Phrase
 from coinslot.terminal.settings import Language
-from coinslot.wire.messages import Note, PackageOffered
+from coinslot.wire.messages import Note, PackageOffered, Show
 from coinslot.wire.records import DeclineReason, FaultCode, StopReason
 from coinslot.wire.registers import Register
 
-Lines = tuple[str, str]
-COLUMNS = 32
-"""Of one line of a display of two."""
-
-_TEXTS: dict[str, Lines] = {
-    "ready": ("请扫码或输入取水码", "Scan or enter code"),
-    "offline": ("网络中断 请稍候", "Offline, please wait"),
-    "stopping": ("正在关闭…", "Stopping…"),
-    "fault": ("暂停使用 请联系管理员", "Out of order"),
-    "closed": ("暂停服务", "Closed"),
-    "code": ("授权码", "Code"),
-    "confirm": ("按 # 确认, * 清除", "# confirm, * clear"),
-    "stop": ("按停止键结束", "Stop key ends"),
-    "used": ("已用", "Used"),
-    "done": ("已结束", "Done"),
-    "bill": ("消费", "Charged"),
-    "balance": ("余额", "Balance"),
-    "pay": ("请扫码付款", "Scan to pay"),
-    "choose": ("请选择套餐", "Choose a package"),
-    "pay_with": ("请选择支付方式", "How to pay"),
-    "waiting": ("正在生成付款码…", "Making the code…"),
-    "scanned": ("已扫码 请确认付款", "Scanned, please confirm"),
-    "paid": ("已付款 正在启动…", "Paid, starting…"),
-    "left": ("剩余", "Left"),
-    "time_up": ("时间到", "Time is up"),
-    "refund": ("退款", "Refunded"),
-    "thanks": ("谢谢使用", "Thank you"),
-    "again": ("请重新选择", "Choose again"),
+_HINTS: dict[Note, tuple[str, ...]] = {
+    Note.WRONG_CODE: ("check",),
+    Note.CODE_EXPIRED: ("renew",),
+    Note.CODE_USED: ("renew",),
+    Note.OTHER_OUTLET: ("there",),
+    Note.NO_BALANCE: ("top_up",),
+    Note.ARREARS: ("pay_up",),
+    Note.NOT_ALLOWED: ("see_phone",),
+    Note.OUT_OF_HOURS: ("see_phone",),
+    Note.LOCKED: ("long_code", "long_how"),
 }
-
-_NOTES: dict[Note, Lines] = {
-    Note.SCANNED: _TEXTS["scanned"],
-    Note.PAID: _TEXTS["paid"],
-    Note.REFUNDED: ("未能启动 已全额退款", "Not started, all refunded"),
-    Note.EXPIRED: ("付款码已过期", "The code has expired"),
-    Note.BUSY: ("正在使用中", "In use"),
-    Note.UNAVAILABLE: ("暂时无法购买", "Not on sale now"),
-    Note.TRY_AGAIN: ("暂无应答 请重试", "No answer, try again"),
-    Note.WRONG_CODE: ("授权码错误", "Wrong code"),
-    Note.CODE_EXPIRED: ("授权码已过期", "Code expired"),
-    Note.CODE_USED: ("授权码已使用", "Code was used"),
-    Note.OTHER_OUTLET: ("不是本机授权码", "For another unit"),
-    Note.NO_BALANCE: ("余额不足", "Top up first"),
-    Note.ARREARS: ("有欠费 请先补缴", "Pay arrears"),
-    Note.NOT_ALLOWED: ("暂不能使用", "Not allowed now"),
-    Note.OUT_OF_HOURS: ("不在开放时间", "Closed now"),
-    Note.LOCKED: ("键盘已锁定", "Keypad locked"),
-}
-
-_PROVIDERS: dict[str, Lines] = {
-    "wechat": ("微信支付", "WeChat Pay"),
-    "alipay": ("支付宝", "Alipay"),
-    "stripe": ("银行卡", "Card"),
-}
-
-_DECLINED: dict[DeclineReason, Lines] = {
-    DeclineReason.EXPIRED: ("超时 请重试", "Too late, try again"),
-    DeclineReason.WRONG_LINK: ("网络已重连 请重试", "Reconnected, try again"),
-    DeclineReason.STOPPED: ("已取消", "Cancelled"),
-    DeclineReason.BUSY: ("正在使用中", "In use"),
-    DeclineReason.NO_OUTLET: ("没有此出口", "No such outlet"),
-    DeclineReason.JOURNAL_FULL: ("存储已满 暂停使用", "Memory full, closed"),
-    DeclineReason.FAULT: ("暂停使用 请联系管理员", "Out of order"),
-    DeclineReason.LIMITS: ("无法开始 请联系管理员", "Cannot start, ask staff"),
-    DeclineReason.CLOSED: ("暂停服务", "Closed"),
-}
-
-_REASONS: dict[StopReason, Lines] = {
-    StopReason.KEY: ("已停止", "Stopped"),
-    StopReason.COMMAND: ("已停止", "Stopped"),
-    StopReason.LIMIT: ("已到限额", "Limit reached"),
-    StopReason.IDLE: ("长时间未用 已结束", "Ended: not in use"),
-    StopReason.POWER_LOSS: ("断电 已结束", "Ended: power lost"),
-    StopReason.FAULT: ("故障 已停止", "Fault: stopped"),
-}
-
-_FAULTS: dict[FaultCode, Lines] = {
-    FaultCode.FLOW_WHILE_SHUT: ("阀门漏水", "Flow while shut"),
-    FaultCode.VALVE_STUCK: ("阀门故障", "Valve stuck"),
-    FaultCode.METER_STUCK: ("水表故障", "Meter stuck"),
-    FaultCode.METER_BACKWARDS: ("水表倒转", "Meter backwards"),
-    FaultCode.LEAK: ("漏水报警", "Leak"),
-    FaultCode.JOURNAL: ("存储故障", "Memory fault"),
-    FaultCode.SENSOR: ("传感器故障", "Sensor fault"),
-    FaultCode.NO_LOAD: ("设备未通电", "Draws no power"),
-    FaultCode.OVERLOAD: ("功率过载", "Overload"),
-    FaultCode.STALL: ("电机卡住", "Motor blocked"),
-}
-_RELAY_FAULTS: dict[FaultCode, Lines] = {
-    FaultCode.FLOW_WHILE_SHUT: ("断电失败", "Power while off"),
-    FaultCode.VALVE_STUCK: ("继电器故障", "Relay stuck"),
-    FaultCode.METER_STUCK: ("电表故障", "Meter counts nothing"),
-    FaultCode.METER_BACKWARDS: ("电表倒转", "Meter runs backwards"),
-}
-"""What the same codes mean where a relay is the valve."""
+"""What to do about it."""
 
 
-def _pick(lines: Lines, language: Language) -> str:
-    return lines[0] if language is Language.ZH else lines[1]
+class InUse(Struct, frozen=True, kw_only=True):
+    """The figures of a session that runs."""
 
-
-def in_chinese(text: str) -> str:
-    """What a display in Chinese shows where one in English shows `text`: for pictures of appliances."""
-    for chinese, english in _LONGEST_FIRST:
-        text = text.replace(english, chinese)
-    return text
-
-
-_LONGEST_FIRST = sorted(
-    {
-        *_TEXTS.values(),
-        *_DECLINED.values(),
-        *_REASONS.values(),
-        *_FAULTS.values(),
-        *_RELAY_FAULTS.values(),
-        *_NOTES.values(),
-        *_PROVIDERS.values(),
-    },
-    key=lambda pair: (-len(pair[1]), pair[1]),
-)
+    usage: Mapping[Register, int]
+    seconds: int
+    """Of use."""
+    amount_minor: int | None = None
+    """So far; None where the display does not know the price."""
+    left_minor: int | None = None
+    """Of what is held for it."""
+    currency: str = "CNY"
+    can_pause: bool = False
+    fresh: bool = False
+    """So short a while ago that its keys are still to be said."""
 
 
 class Texts:
     """The texts in one language."""
 
     def __init__(self, language: Language) -> None:
-        self._language = language
+        self.language = language
 
     def word(self, name: str) -> str:
-        """One of the fixed texts."""
-        return _pick(_TEXTS[name], self._language)
+        """One of the fixed texts, whole."""
+        return self.forms(name)[0]
 
-    def declined(self, reason: DeclineReason) -> Lines:
+    def forms(self, name: str) -> Forms:
+        """The same from long to short."""
+        return phrases.TEXTS[name].spoken(self.language)
+
+    def declined(self, reason: DeclineReason) -> Said:
         """Why a start was refused."""
-        return _pick(_DECLINED[reason], self._language), ""
+        return (self._of(phrases.DECLINED[reason]),)
 
     def ended(
         self,
@@ -151,54 +68,150 @@ class Texts:
         usage: Mapping[Register, int],
         amount_minor: int | None,
         currency: str = "CNY",
-    ) -> Lines:
+    ) -> Said:
         """The end of a session, before the server's bill."""
-        return _pick(_REASONS[reason], self._language), _line(usage, amount_minor, currency)
+        return self._of(phrases.REASONS[reason]), _sum(usage, amount_minor, currency)
 
-    def fault(self, code: FaultCode) -> Lines:
+    def time_up(self, usage: Mapping[Register, int], amount_minor: int | None, currency: str = "CNY") -> Said:
+        """The same where the time that was bought is over."""
+        return self.forms("time_up"), _sum(usage, amount_minor, currency)
+
+    def fault(self, code: FaultCode) -> Said:
         """An outlet out of order."""
-        return self.word("fault"), _pick(_FAULTS[code], self._language)
+        return self.forms("fault"), self._of(phrases.FAULTS[code])
 
-    def relay_fault(self, code: FaultCode) -> Lines:
+    def relay_fault(self, code: FaultCode) -> Said:
         """The same where a relay is the valve."""
-        return self.word("fault"), _pick(_RELAY_FAULTS.get(code, _FAULTS[code]), self._language)
+        return self.forms("fault"), self._of(phrases.RELAY_FAULTS.get(code, phrases.FAULTS[code]))
 
-    def in_use(self, usage: Mapping[Register, int], amount_minor: int | None, currency: str = "CNY") -> Lines:
-        """Quantity and money as they run."""
-        return _line(usage, amount_minor, currency), self.word("stop")
+    def idle(self, *, up: bool, codes: bool) -> Said:
+        """Free, or not to be reached: then a code of the phone's own helps, where the terminal takes such (`codes`)."""
+        if up:
+            return (self.forms("ready"),)
+        return (self.forms("offline_code"), self.forms("offline_how")) if codes else (self.forms("offline"),)
 
-    def time_left(self, left_s: int) -> Lines:
+    # ------------------------------------------------------------ in use
+
+    def begun(self, balance_minor: int | None, limit_minor: int | None, currency: str) -> Said:
+        """What there is, and how far this use may go."""
+        balance = () if balance_minor is None else (self.labelled("balance", money(balance_minor, currency)),)
+        limit = () if limit_minor is None else (self.labelled("limit", money(limit_minor, currency)),)
+        return (*balance, *limit)
+
+    def in_use(self, use: InUse, layout: Layout) -> Said:
+        """Quantity, time and money as they run; of two short rows the keys are said at first, then what is left."""
+        keys = self.forms("keys" if use.can_pause else "stop")
+        left = (
+            ()
+            if use.left_minor is None
+            else (self.labelled("money_left", money(use.left_minor, use.currency)),)
+        )
+        if layout.rows <= 2:
+            wide = layout.columns >= 32 or use.fresh
+            return (
+                _sum(use.usage, use.amount_minor, use.currency),
+                *((keys, *left) if wide else (*left, keys)),
+            )
+        cost = (
+            ()
+            if use.amount_minor is None
+            else (self.labelled("cost", money(use.amount_minor, use.currency)),)
+        )
+        figures = (quantity(use.usage), _quantities(use.usage)[0])
+        timed = tuple(f"{figure}  {clock(use.seconds)}" for figure in figures) if _metered(use.usage) else ()
+        return ((*timed, *figures), *cost, *left, keys)
+
+    def stops_in(self, left_s: int, use: InUse) -> Said:
+        """Nobody uses it: it is said beforehand that it ends."""
+        return self._counted("stops_in", left_s), _sum(use.usage, use.amount_minor, use.currency)
+
+    def paused(self, left_s: int, use: InUse) -> Said:
+        """Shut for a while, by its user."""
+        first = self.labelled("paused", clock(left_s))
+        return first, self.forms("paused_keys"), _sum(use.usage, use.amount_minor, use.currency)
+
+    def time_left(self, left_s: int, *, can_pause: bool = False) -> Said:
         """What is left of the time that was bought."""
-        return f"{self.word('left')} {clock(left_s)}", self.word("stop")
+        return self.labelled("left", clock(left_s)), self.forms("keys" if can_pause else "stop")
 
-    def note(self, note: Note) -> str:
+    # ------------------------------------------------------------ buying here
+
+    def note(self, note: Note) -> Forms:
         """What became of a wish to pay here."""
-        return _pick(_NOTES[note], self._language)
+        return self._of(phrases.NOTES[note])
 
     def provider(self, provider: str) -> str:
         """The name of a way to pay; its id where no name is known."""
-        return _pick(_PROVIDERS.get(provider, (provider, provider)), self._language)
+        known = phrases.PROVIDERS.get(provider)
+        return provider if known is None else self._of(known)[0]
 
     def title(self, package: PackageOffered) -> str:
         """In one language, where the operator wrote both: `30 分钟 · 30 min`."""
         parts = package.title.split(" · ")
-        return _pick((parts[0], parts[1]), self._language) if len(parts) == 2 else package.title
+        if len(parts) != 2:
+            return package.title
+        return parts[0] if self.language is Language.ZH else parts[1]
 
-    def bill(self, charge_minor: int, balance_minor: int, currency: str) -> Lines:
-        """What it came to."""
+    def bill(self, charge_minor: int, balance_minor: int, currency: str) -> Said:
+        """What it came to, and what is left."""
         return (
-            f"{self.word('bill')} {money(charge_minor, currency)}",
-            f"{self.word('balance')} {money(balance_minor, currency)}",
+            self.labelled("bill", money(charge_minor, currency)),
+            self.labelled("balance", money(balance_minor, currency)),
+            self.forms("thanks"),
         )
 
-    def balance(self, balance_minor: int) -> Lines:
+    def balance(self, balance_minor: int, currency: str = "CNY") -> Said:
         """What is left."""
-        return f"{self.word('balance')} {money(balance_minor)}", ""
+        return (self.labelled("balance", money(balance_minor, currency)),)
 
-    def code(self, digits: str) -> Lines:
-        """Digits as they are typed, in fours."""
-        groups = " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
-        return f"{self.word('code')} {groups}", self.word("confirm")
+    # ------------------------------------------------------------ codes
+
+    def code(self, digits: str) -> Said:
+        """Digits as they are typed: of 9 in threes, else in fours."""
+        grouped = groups(digits)
+        return (*((f"{label} {grouped}") for label in self.forms("code")), grouped, digits), self.forms(
+            "confirm"
+        )
+
+    def checking(self, digits: str) -> Said:
+        """A code that was confirmed, until the answer comes."""
+        return (self.forms("checking"), (groups(digits), digits)) if digits else (self.forms("checking"),)
+
+    def locked(self, locked_s: int) -> Said:
+        """Too many wrong codes: for how long yet, rounded up to minutes, and what helps meanwhile."""
+        minutes = max(1, -(-locked_s // 60))
+        return self._counted("locked_for", minutes), self.forms("long_code"), self.forms("long_how")
+
+    def refused(self, show: Show, layout: Layout) -> Said:
+        """What became of a typed code, in its own words; empty for an answer without any."""
+        note, currency = show.note, show.currency or "CNY"
+        if note is None:
+            return ()
+        if note is Note.LOCKED and show.life_s is not None:
+            return self.locked(show.life_s)
+        detail: Said = from_elsewhere(show.lines, layout)
+        if note is Note.OTHER_OUTLET and detail:
+            detail = (self.labelled("only_for", show.lines[0]), *detail[1:])
+        elif note in (Note.NO_BALANCE, Note.ARREARS) and show.amount_minor is not None:
+            label = "needs" if note is Note.NO_BALANCE else "owed"
+            detail = (self.labelled(label, money(show.amount_minor, currency)), *detail)
+        return (self.note(note), *detail, *(self.forms(hint) for hint in _HINTS.get(note, ())))
+
+    def labelled(self, name: str, figure: str) -> Forms:
+        """A fixed text with a figure behind it; at the least the figure alone."""
+        return (*(f"{label} {figure}" for label in self.forms(name)), figure)
+
+    def _counted(self, name: str, number: int) -> Forms:
+        return tuple(form.replace("{}", str(number)) for form in self.forms(name))
+
+    def _of(self, phrase: Phrase) -> Forms:
+        return phrase.spoken(self.language)
+
+
+def groups(digits: str) -> str:
+    """Digits as they are written on the phone, too: 4+4, 3+3+3, 4+4+4."""
+    size = 3 if len(digits) == 9 else 4
+    return " ".join(digits[at : at + size] for at in range(0, len(digits), size))
 
 
 def money(minor: int, currency: str = "CNY") -> str:
@@ -212,17 +225,7 @@ def money(minor: int, currency: str = "CNY") -> str:
 
 def quantity(usage: Mapping[Register, int]) -> str:
     """The usage in the units people read: litres, kilowatt-hours, pieces, minutes and seconds."""
-    parts = []
-    if Register.ML in usage:
-        parts.append(f"{usage[Register.ML] // 1000}.{usage[Register.ML] % 1000 // 10:02d} L")
-    if Register.WH in usage:
-        parts.append(f"{usage[Register.WH] // 1000}.{usage[Register.WH] % 1000 // 10:02d} kWh")
-    if Register.COUNT in usage:
-        parts.append(f"x {usage[Register.COUNT]}")
-    if not parts:
-        seconds = usage.get(Register.S, 0)
-        parts.append(clock(seconds))
-    return " ".join(parts)
+    return " ".join(_quantities(usage))
 
 
 def clock(seconds: int) -> str:
@@ -230,18 +233,27 @@ def clock(seconds: int) -> str:
     return f"{seconds // 60}:{seconds % 60:02d}"
 
 
-def columns(text: str) -> int:
-    """Its width on a character display, where a Chinese character takes two places."""
-    return sum(2 if ord(sign) > 0x2E80 else 1 for sign in text)
+def _quantities(usage: Mapping[Register, int]) -> list[str]:
+    parts = []
+    if Register.ML in usage:
+        parts.append(f"{usage[Register.ML] // 1000}.{usage[Register.ML] % 1000 // 10:02d} L")
+    if Register.WH in usage:
+        parts.append(f"{usage[Register.WH] // 1000}.{usage[Register.WH] % 1000 // 10:02d} kWh")
+    if Register.COUNT in usage:
+        parts.append(f"x {usage[Register.COUNT]}")
+    return parts or [clock(usage.get(Register.S, 0))]
 
 
-def fitted(text: str, most: int = COLUMNS) -> str:
-    """As much of a text from elsewhere as a line holds."""
-    while columns(text) > most:
-        text = text[:-1]
-    return text
+def _metered(usage: Mapping[Register, int]) -> bool:
+    return any(register is not Register.S for register in usage)
 
 
-def _line(usage: Mapping[Register, int], amount_minor: int | None, currency: str) -> str:
-    amount = "" if amount_minor is None else f"  {money(amount_minor, currency)}"
-    return f"{quantity(usage)}{amount}"
+def _sum(usage: Mapping[Register, int], amount_minor: int | None, currency: str) -> Forms:
+    """Quantity and money in one row; the quantity's blank goes first, then the quantity."""
+    parts = _quantities(usage)
+    if amount_minor is None:
+        return " ".join(parts), parts[0]
+    amount = money(amount_minor, currency)
+    whole = " ".join(parts)
+    tight = parts[0].replace(" ", "")
+    return f"{whole}  {amount}", f"{parts[0]}  {amount}", f"{tight} {amount}", amount

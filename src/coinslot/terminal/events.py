@@ -70,7 +70,8 @@ class StopKey(Struct, frozen=True):
 
 
 class KeyPressed(Struct, frozen=True):
-    """A key of an outlet's keypad: `0`…`9`, `*` (clear, back) or `#` (confirm; stop while in use)."""
+    """A key of an outlet's keypad: `0`…`9`, `*` (one digit back, back; pause and go on while in use) or `#` (confirm;
+    stop while in use)."""
 
     outlet: int
     key: str

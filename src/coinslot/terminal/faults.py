@@ -50,7 +50,8 @@ def meter_is_stuck(tap: Tap, now: int) -> bool:
         within_s is not None
         and run is not None
         and not run.by_time
-        and now - max(run.opened_at, run.last_at) >= within_s * 1000
+        and run.paused_at is None
+        and now - max(run.watched_from, run.last_at) >= within_s * 1000
     )
 
 
@@ -64,10 +65,10 @@ def draws_nothing(tap: Tap) -> bool:
     Like the valve's word, only a reading of the power after that time counts.
     """
     run, settings = tap.run, tap.settings
-    if run is None or run.loaded or settings.no_load_w is None:
+    if run is None or run.loaded or run.paused_at is not None or settings.no_load_w is None:
         return False
     within_s = min(settings.load_within_s, run.about.limits.s - BEFORE_LIMIT_S)
-    return tap.power.heard_at - run.opened_at >= within_s * 1000
+    return tap.power.heard_at - run.watched_from >= within_s * 1000
 
 
 def _write(scribe: Scribe, tap: Tap, code: FaultCode, session: str | None, *, active: bool) -> None:

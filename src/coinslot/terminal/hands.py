@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, assert_never
 
 from coinslot.terminal.actions import (
@@ -19,7 +19,9 @@ from coinslot.terminal.actions import (
     ShutValve,
 )
 from coinslot.terminal.journal import Journal
+from coinslot.terminal.layouts import LAYOUTS, Said, laid
 from coinslot.terminal.ports import Hardware
+from coinslot.terminal.settings import OutletSettings
 from coinslot.terminal.views import Phase, View
 from coinslot.wire.messages import Up
 
@@ -65,11 +67,11 @@ class Hands:
         for number in self._hardware.outlets:
             self._valve(number, open_it=False)
 
-    def show_all(self, lines: tuple[str, str]) -> None:
+    def show_all(self, said: Said, outlets: Iterable[OutletSettings]) -> None:
         """The same on every display, when there is no core to decide: out of order."""
-        for number in self._hardware.outlets:
-            self._show(number, lines, None)
-            self._draw(number, View(phase=Phase.FAULT, text=lines[1]))
+        for outlet in outlets:
+            self._show(outlet.outlet, laid(said, LAYOUTS[outlet.display]), None)
+            self._draw(outlet.outlet, View(phase=Phase.FAULT, text=said[-1][0]))
 
     def _one(self, action: Action) -> None:
         match action:
@@ -79,8 +81,9 @@ class Hands:
                 self._journal.note(line)
             case Rewrite(lines=lines):
                 self._journal.rewrite(lines)
-            case OpenValve(outlet=outlet):
+            case OpenValve(outlet=outlet, credits=credits):
                 self._valve(outlet, open_it=True)
+                self._pay(outlet, credits)
             case ShutValve(outlet=outlet):
                 self._valve(outlet, open_it=False)
             case Send(message=message):
@@ -103,7 +106,17 @@ class Hands:
             # Its feedback or the meter will show that it did not follow; the core makes that a fault.
             log.error("valve %d does not answer: %s", number, error)
 
-    def _show(self, number: int, lines: tuple[str, str], qr: str | None) -> None:
+    def _pay(self, number: int, credits: int | None) -> None:
+        coin = self._hardware.outlets[number].credits
+        if coin is None or credits is None:
+            return
+        try:
+            coin.pay(credits)
+        except OSError as error:
+            # Its meter will not answer then; the core makes that a fault and ends the session.
+            log.error("outlet %d was not paid: %s", number, error)
+
+    def _show(self, number: int, lines: tuple[str, ...], qr: str | None) -> None:
         try:
             self._hardware.outlets[number].screen.show(lines, qr)
         except OSError as error:

@@ -31,6 +31,13 @@ class Valve(Protocol):
         """Open or not by its own feedback; None where it has none."""
 
 
+class Credits(Protocol):
+    """An appliance that is paid through its own coin input."""
+
+    def pay(self, credits: int) -> None:
+        """Give so many, after `open`; returns at once, and what was given is never given again."""
+
+
 class Meter(Protocol):
     """What counts."""
 
@@ -39,10 +46,10 @@ class Meter(Protocol):
 
 
 class Screen(Protocol):
-    """Two lines of text, and a QR code where there is room."""
+    """Rows of text, and a QR code where there is room."""
 
-    def show(self, lines: tuple[str, str], qr: str | None) -> None:
-        """Show this until the next call."""
+    def show(self, lines: tuple[str, ...], qr: str | None) -> None:
+        """Show this until the next call: as many rows as `OutletSettings.display` says, none wider."""
 
 
 class Touch(Protocol):
@@ -69,7 +76,9 @@ class Outlet(Struct, frozen=True):
     screen: Screen
     sensors: Sensors | None = None
     touch: Touch | None = None
-    """Beside or instead of the two lines."""
+    """Beside or instead of the rows of text."""
+    credits: Credits | None = None
+    """Where "open" alone lets nothing run."""
 
 
 class Hardware(Protocol):

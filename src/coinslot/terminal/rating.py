@@ -17,6 +17,8 @@ class Promise(Struct, frozen=True):
     currency: str
     time_bought: bool
     """A package that includes seconds: what is left of them says more than what was used."""
+    hold_minor: int
+    """What is held at most."""
 
 
 class Rater(Protocol):
@@ -66,7 +68,7 @@ class QuoteRater:
         if read is None:
             return None
         bought = () if read.package is None else read.package.units
-        return Promise(read.currency, any(register is Register.S for register, _ in bought))
+        return Promise(read.currency, any(register is Register.S for register, _ in bought), read.hold_minor)
 
     def _read(self, quote: bytes) -> Quote | None:
         """The latest quote stays parsed: a session asks twice a second."""

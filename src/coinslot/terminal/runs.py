@@ -8,6 +8,9 @@ every moment from opening to shutting is use, but for a start that never drew an
 something is drawn, then all of them count. The limit on `s` cuts when that long has passed since the
 first flow, flowing or not, and `s` never reads beyond it.
 
+A pause is time that is no use at all: shut by its user, it counts neither as seconds nor as idleness, and every moment
+that is measured from moves on by its length when it ends. All pauses of a session together have one budget.
+
 Idleness is time without use: nothing metered, or, where the power is looked at, none above standby. A session
 by time alone whose power nobody looks at is never idle.
 """
@@ -42,13 +45,21 @@ class Run:
     last_at: int = 0
     used_at: int = 0
     """When use was last seen, for idleness."""
+    watched_from: int = 0
+    """Since when the meter or the power must show something: opened, or gone on after a pause."""
+    paused_at: int | None = None
+    """When the pause began that lasts now."""
+    paused_ms: int = 0
+    """The pauses that are over, together."""
+    balance_minor: int | None = None
+    """What its customer has beyond what it holds, as far as it was told in this boot."""
     checkpoint_at: int = 0
     checkpointed: Registers = field(default_factory=dict)
     sensors: SensorSums = field(default_factory=SensorSums)
     curve: Curve = field(default_factory=Curve)
 
     def __post_init__(self) -> None:
-        self.last_at = self.used_at = self.checkpoint_at = self.opened_at
+        self.last_at = self.used_at = self.checkpoint_at = self.watched_from = self.opened_at
         if self.by_time:
             self.first_at = self.opened_at
 
@@ -63,6 +74,8 @@ class Run:
 
     def drew(self, now: int, *, loaded: bool, idles: bool) -> None:
         """The power was read."""
+        if self.paused_at is not None:
+            return  # what a filter in the meter still shows of before
         self.loaded = self.loaded or loaded
         if self.by_power and not idles:
             self.used_at = now
@@ -78,20 +91,61 @@ class Run:
         """What was used since `started`, by register."""
         return {register: value - self.about.start.get(register, 0) for register, value in registers.items()}
 
+    def left_ms(self, now: int) -> int:
+        """Milliseconds until the limit on `s`; they stand still in a pause."""
+        moment = now if self.paused_at is None else self.paused_at
+        since_first = 0 if self.first_at is None else moment - self.first_at
+        return (limit_of(self.about.limits, Register.S) - self.carried_s) * 1000 - since_first
+
     def left_s(self, now: int) -> int:
-        """Seconds until the limit on `s`, rounded up: what is left of a package of time."""
-        since_first = 0 if self.first_at is None else now - self.first_at
-        left_ms = (self.about.limits.s - self.carried_s) * 1000 - since_first
-        return max(0, -(-left_ms // 1000))
+        """The same in seconds, rounded up: what is left of a package of time."""
+        return max(0, -(-self.left_ms(now) // 1000))
+
+    # ------------------------------------------------------------ pauses
+
+    def pause_left_ms(self, now: int) -> int:
+        """What is left of the budget of all pauses."""
+        spent_ms = self.paused_ms + (0 if self.paused_at is None else now - self.paused_at)
+        return max(0, self.about.limits.pause_s * 1000 - spent_ms)
+
+    def pause_left_s(self, now: int) -> int:
+        """The same in seconds, rounded up."""
+        return -(-self.pause_left_ms(now) // 1000)
+
+    def may_pause(self, now: int) -> bool:
+        """Whether it runs and a pause is left."""
+        return self.paused_at is None and self.pause_left_ms(now) > 0
+
+    def pause(self, now: int) -> None:
+        """It is shut from now on."""
+        self.paused_at = now
+
+    def go_on(self, now: int) -> None:
+        """It is open again: the pause has not been."""
+        if self.paused_at is None:
+            return
+        length = now - self.paused_at
+        self.paused_at = None
+        self.paused_ms += length
+        self.last_at += length
+        if self.first_at is not None:
+            self.first_at += length
+        self.used_at = self.watched_from = now
+
+    def idle_ms(self, now: int) -> int | None:
+        """For how long nothing was used; None in a pause, and where nobody can tell."""
+        if self.paused_at is not None or (self.by_time and not self.by_power):
+            return None
+        return now - self.used_at
 
     def must_stop(self, registers: Mapping[Register, int], now: int) -> StopReason | None:
         """Whether a limit is reached at this moment."""
         limits = self.about.limits
         if reached(limits, self.usage(registers)) is not None:
             return StopReason.LIMIT
-        since_first = 0 if self.first_at is None else now - self.first_at
-        if self.carried_s * 1000 + since_first >= limit_of(limits, Register.S) * 1000:
+        if self.left_ms(now) <= 0:
             return StopReason.LIMIT
-        if (self.by_power or not self.by_time) and now - self.used_at >= limits.idle_s * 1000:
-            return StopReason.IDLE
-        return None
+        if self.paused_at is not None:
+            return None if self.pause_left_ms(now) else StopReason.IDLE
+        idle_ms = self.idle_ms(now)
+        return StopReason.IDLE if idle_ms is not None and idle_ms >= limits.idle_s * 1000 else None

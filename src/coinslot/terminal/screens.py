@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 from coinslot.terminal.actions import Display
 from coinslot.terminal.choosing import Choosing
-from coinslot.terminal.display import Lines, Texts
+from coinslot.terminal.display import Texts
 from coinslot.terminal.keypad import Keypad
+from coinslot.terminal.layouts import LAYOUTS, Said, from_elsewhere, laid
 from coinslot.terminal.rating import Rater
-from coinslot.terminal.runs import Run
 from coinslot.terminal.sessions import Ending
+from coinslot.terminal.settings import Language
 from coinslot.terminal.shopfront import Face, Shopfront
 from coinslot.terminal.taps import Tap
+from coinslot.terminal.using import Using
 from coinslot.terminal.views import Phase, View
-from coinslot.wire.messages import Bill, Note
+from coinslot.wire.messages import Bill, DisplayLanguage, Note, Show
 from coinslot.wire.records import StopReason
 
 USE_MS = 500
@@ -45,44 +47,66 @@ class Screen:
         self._tap = tap
         self._texts = texts
         self._rater = rater
-        self._front = Shopfront(texts)
+        self._layout = LAYOUTS[tap.settings.display]
+        self._front = Shopfront(texts, self._layout)
         self.choosing = Choosing()
         self._shown: Display | None = None
         self._used_at = -USE_MS
-        self._run: object = None
+        self._used: tuple[object, object] = None, None
+        self._using: Using | None = None
         self.ended = ""
         """The session that ended here last, in this boot."""
+        self._spoke: DisplayLanguage | None = None
+        """Its customer's language."""
         self.put_away = ""
         """The session whose end somebody has read and gone on from: its bill does not come in between."""
         self._notice: Notice | None = None
 
     # ------------------------------------------------------------ what is to be shown for a while
 
-    def show(self, lines: Lines, now: int, ms: int = NOTICE_MS, qr: str | None = None) -> None:
+    def show(self, said: Said, now: int, ms: int = NOTICE_MS, qr: str | None = None) -> None:
         """Show something for a while; it waits behind a session in use."""
         phase = Phase.NOTICE if qr is None else Phase.QR
-        self._notice = Notice(
-            Face(lines, View(phase=phase, text=" ".join(filter(None, lines)), qr=qr)), now + ms
-        )
+        text = " ".join(forms[0] for forms in said if forms[0])
+        self._notice = Notice(Face(said, View(phase=phase, text=text, qr=qr)), now + ms)
+
+    def told(self, show: Show, now: int) -> None:
+        """What the server says to whoever stands here, in that person's language."""
+        spoken = show.language
+        if show.bill is not None:
+            self._billed(show.bill, spoken or (self._spoke if show.bill.session == self.ended else None), now)
+            return
+        texts, lines = self._in(spoken), from_elsewhere(show.lines, self._layout)
+        if show.note is not None:
+            self.show(texts.refused(show, self._layout), now)
+        elif show.qr is not None:
+            self.show(lines or (texts.forms("pay"),), now, QR_MS, show.qr)
+        elif show.balance_minor is not None:
+            self.show(texts.balance(show.balance_minor, show.currency or "CNY"), now)
+        elif lines:
+            self.show(lines, now)
 
     def end(self, ending: Ending, now: int) -> None:
         """Show how a session ended, until the server's bill comes."""
-        self.ended = ending.session
+        self.ended, self._spoke = ending.session, ending.language
+        texts = self._in(ending.language)
         amount_minor = self._rater.amount_minor(
             ending.quote, ending.usage, cut_short=ending.reason in _CUT_SHORT
         )
-        currency = self._currency(ending.quote)
-        lines = self._texts.ended(ending.reason, ending.usage, amount_minor, currency)
-        if ending.reason is StopReason.LIMIT and self._time_bought(ending.quote):
-            lines = self._texts.word("time_up"), lines[1]
+        promise = self._rater.promise(ending.quote)
+        currency = "CNY" if promise is None else promise.currency
+        if ending.reason is StopReason.LIMIT and promise is not None and promise.time_bought:
+            said = texts.time_up(ending.usage, amount_minor, currency)
+        else:
+            said = texts.ended(ending.reason, ending.usage, amount_minor, currency)
         view = View(
             phase=Phase.FINISHED,
-            text=lines[0],
+            text=said[0][0],
             currency=currency,
             amount_minor=amount_minor,
             usage=dict(ending.usage),
         )
-        self._notice = Notice(Face(lines, view), now + NOTICE_MS)
+        self._notice = Notice(Face(said, view), now + NOTICE_MS)
 
     def bill(self, bill: Bill, qr: str | None, now: int) -> None:
         """A guest's bill, with what goes back."""
@@ -96,8 +120,8 @@ class Screen:
 
     def offline(self, now: int) -> None:
         """A choice that cannot be asked for now."""
-        text = self._texts.word("offline")
-        self._notice = Notice(Face((text, ""), View(phase=Phase.OFFLINE, text=text)), now + NOTICE_MS)
+        text = self._texts.forms("offline")
+        self._notice = Notice(Face((text,), View(phase=Phase.OFFLINE, text=text[0])), now + NOTICE_MS)
 
     def clear(self) -> None:
         """Somebody has read it."""
@@ -113,38 +137,24 @@ class Screen:
     def refresh(self, keypad: Keypad, now: int, *, up: bool, closed: bool) -> Display | None:
         """The display's new content, None when it stays as it is."""
         run = self._tap.run
-        if run is not None and run is self._run and now - self._used_at < USE_MS:
+        used = run, None if run is None else run.paused_at
+        if run is not None and used == self._used and now - self._used_at < USE_MS:
             return None
-        self._run = run
-        self._used_at = now
-        face = self._in_use(run, now) if run is not None else self._free(keypad, now, up=up, closed=closed)
-        prefix = self._tap.settings.name
-        first = f"{prefix} {face.lines[0]}" if prefix else face.lines[0]
-        wanted = Display(self._tap.number, (first, face.lines[1]), face.view.qr, face.view)
+        if run is None:
+            self._using = None
+        elif run is not self._used[0] or self._using is None:
+            self._using = Using(run, self._in(run.about.language), self._rater, self._layout)
+        self._used, self._used_at = used, now
+        if self._using is not None:
+            face = self._using.face(self._tap.registers, self._tap.power.power_w, now)
+        else:
+            face = self._free(keypad, now, up=up, closed=closed)
+        rows = laid(face.said, self._layout, self._tap.settings.name)
+        wanted = Display(self._tap.number, rows, face.view.qr, face.view)
         if wanted == self._shown:
             return None
         self._shown = wanted
         return wanted
-
-    def _in_use(self, run: Run, now: int) -> Face:
-        usage, quote = run.usage(self._tap.registers), bytes(run.about.quote)
-        by_time = self._time_bought(quote)
-        amount_minor = self._rater.amount_minor(quote, usage)
-        currency = self._currency(quote)
-        left_s = run.left_s(now)
-        lines = (
-            self._texts.time_left(left_s) if by_time else self._texts.in_use(usage, amount_minor, currency)
-        )
-        view = View(
-            phase=Phase.RUNNING,
-            text=lines[0],
-            currency=currency,
-            amount_minor=amount_minor,
-            left_s=left_s if by_time else None,
-            usage=usage,
-            power_w=self._tap.power.power_w,
-        )
-        return Face(lines, view)
 
     def _free(self, keypad: Keypad, now: int, *, up: bool, closed: bool) -> Face:
         tap, texts = self._tap, self._texts
@@ -153,11 +163,10 @@ class Screen:
             return notice.face
         if tap.faults:
             code = next(iter(tap.faults))
-            lines = texts.relay_fault(code) if tap.settings.electric else texts.fault(code)
-            return Face(lines, View(phase=Phase.FAULT, text=lines[1]))
-        if keypad.digits:
-            lines = texts.code(keypad.digits)
-            return Face(lines, View(phase=Phase.CODE, text=lines[0]))
+            said = texts.relay_fault(code) if tap.settings.electric else texts.fault(code)
+            return Face(said, View(phase=Phase.FAULT, text=said[1][0]))
+        if (typed := self._typed(keypad)) is not None:
+            return typed
         if not closed and (face := self._front.under_way(self.choosing, now)) is not None:
             return face
         self._notice = notice
@@ -165,13 +174,40 @@ class Screen:
             return notice.face
         if not closed and up and (face := self._front.selling(self.choosing, now)) is not None:
             return face
+        return self._idle(keypad, now, up=up, closed=closed)
+
+    def _typed(self, keypad: Keypad) -> Face | None:
+        if keypad.checking:
+            said = self._texts.checking(keypad.digits)
+            return Face(said, View(phase=Phase.CHECKING, text=said[0][0]))
+        if keypad.digits:
+            said = self._texts.code(keypad.digits)
+            return Face(said, View(phase=Phase.CODE, text=said[0][0]))
+        return None
+
+    def _idle(self, keypad: Keypad, now: int, *, up: bool, closed: bool) -> Face:
+        texts = self._texts
         phase = Phase.CLOSED if closed else Phase.READY if up else Phase.OFFLINE
-        return Face((texts.word(phase.value), ""), View(phase=phase, text=texts.word(phase.value)))
+        locked_s = keypad.locked_s(now)
+        if closed:
+            said: Said = (texts.forms("closed"),)
+        elif up and locked_s:
+            said = texts.locked(locked_s)
+        else:
+            said = texts.idle(up=up, codes=keypad.offline)
+        return Face(said, View(phase=phase, text=said[0][0]))
 
-    def _time_bought(self, quote: bytes) -> bool:
-        promise = self._rater.promise(quote)
-        return promise is not None and promise.time_bought
+    def _billed(self, bill: Bill, spoken: DisplayLanguage | None, now: int) -> None:
+        said = self._in(spoken).bill(bill.charge_minor, bill.balance_minor, bill.currency)
+        view = View(
+            phase=Phase.NOTICE,
+            text=" ".join(forms[0] for forms in said[:2]),
+            currency=bill.currency,
+            amount_minor=bill.charge_minor,
+            balance_minor=bill.balance_minor,
+        )
+        self._notice = Notice(Face(said, view), now + NOTICE_MS * 2)
 
-    def _currency(self, quote: bytes) -> str:
-        promise = self._rater.promise(quote)
-        return "CNY" if promise is None else promise.currency
+    def _in(self, language: DisplayLanguage | None) -> Texts:
+        """The texts for one person; the terminal's own where nobody knows who it is."""
+        return self._texts if language is None else Texts(Language(language.value))

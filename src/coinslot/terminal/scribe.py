@@ -9,7 +9,7 @@ from coinslot.terminal.entries import NO_QUOTE, Entry, RecordKept, encode_entry
 from coinslot.terminal.kept import FRAME_BYTES, Kept
 from coinslot.wire.codec import encode
 from coinslot.wire.ids import Epoch
-from coinslot.wire.messages import Limits
+from coinslot.wire.messages import DisplayLanguage, Limits
 from coinslot.wire.records import Record
 
 SESSION_RESERVE = 16 * 1024
@@ -53,9 +53,21 @@ class Scribe:
         self.kept.apply(entry, line)
         self.out.append(Note(entry, line))
 
-    def record(self, record: Record, limits: Limits | None = None, quote: Raw = NO_QUOTE) -> None:
-        """Give a record its place and remember it durably."""
-        entry = RecordKept(seq=self.kept.next_seq, record=Raw(encode(record)), limits=limits, quote=quote)
+    def record(
+        self,
+        record: Record,
+        limits: Limits | None = None,
+        quote: Raw = NO_QUOTE,
+        language: DisplayLanguage | None = None,
+    ) -> None:
+        """Give a record its place and remember it durably; with a `started` goes what its session needs."""
+        entry = RecordKept(
+            seq=self.kept.next_seq,
+            record=Raw(encode(record)),
+            limits=limits,
+            quote=quote,
+            language=language,
+        )
         line = encode_entry(entry)
         self.kept.apply(entry, line, record)
         self.out.append(Append(entry, line))

@@ -15,7 +15,7 @@ from coinslot.terminal.runs import Run
 from coinslot.terminal.scribe import Scribe
 from coinslot.terminal.settings import OnPower
 from coinslot.terminal.taps import Tap
-from coinslot.wire.messages import Limits, Start
+from coinslot.wire.messages import DisplayLanguage, Limits, Start
 from coinslot.wire.records import Checkpoint, Declined, DeclineReason, Started, Stopped, StopReason
 from coinslot.wire.registers import Register
 
@@ -32,6 +32,7 @@ class Ending(Struct, frozen=True):
     reason: StopReason
     usage: Mapping[Register, int]
     quote: bytes
+    language: DisplayLanguage | None = None
 
 
 class Sessions:
@@ -59,9 +60,19 @@ class Sessions:
         if reason is not None or tap is None:
             self.decline(start, reason or DeclineReason.NO_OUTLET)
             return
-        self.begin(tap, start.session, start.command, start.limits, start.quote)
+        self.begin(tap, start.session, start.command, start.limits, start.quote, start.language)
+        if tap.run is not None:
+            tap.run.balance_minor = start.balance_minor
 
-    def begin(self, tap: Tap, session: str, command: str, limits: Limits, quote: Raw) -> None:
+    def begin(
+        self,
+        tap: Tap,
+        session: str,
+        command: str,
+        limits: Limits,
+        quote: Raw,
+        language: DisplayLanguage | None = None,
+    ) -> None:
         """Record that a session starts, then open. Whoever calls has made sure that it may."""
         self._scribe.record(
             Started(
@@ -75,8 +86,10 @@ class Sessions:
             ),
             limits,
             quote,
+            language,
         )
-        self._open(tap, session)
+        credits = limits.count if Register.COUNT in tap.settings.meters else None
+        self._open(tap, session, credits)
 
     def decline(self, start: Start, reason: DeclineReason) -> None:
         """Record a refusal. With no room even for that, silence: the next hello proves that nothing
@@ -148,17 +161,17 @@ class Sessions:
         run, now = tap.run, self._scribe.now
         if run is None:
             return
-        if run.by_time:
+        if run.by_time and run.paused_at is None:
             run.last_at = now
-        self._count_seconds(tap, run)
+        self.count_seconds(tap, run)
         reason = run.must_stop(tap.registers, now)
         if reason is not None:
             self.end(tap, reason)
 
-    def checkpoint(self, tap: Tap) -> None:
+    def checkpoint(self, tap: Tap, *, at_once: bool = False) -> None:
         """Every ten seconds of use the registers go to the journal."""
         run, now = tap.run, self._scribe.now
-        if run is None or now - run.checkpoint_at < self.checkpoint_ms:
+        if run is None or (now - run.checkpoint_at < self.checkpoint_ms and not at_once):
             return
         if tap.registers == run.checkpointed:
             return  # a pause: nothing new to be certain of
@@ -185,9 +198,10 @@ class Sessions:
         run, tap.run = tap.run, None
         if run is None:
             return
-        self._count_seconds(tap, run)
+        self.count_seconds(tap, run)
         usage = run.usage(tap.registers)
-        self.ended[tap.number] = Ending(run.about.session, reason, usage, bytes(run.about.quote))
+        about = run.about
+        self.ended[tap.number] = Ending(about.session, reason, usage, bytes(about.quote), about.language)
         at_s = max(0, self._scribe.now - run.opened_at) // 1000
         self._stopped(
             Stopped(
@@ -215,6 +229,7 @@ class Sessions:
                 and tap.run is None
                 and tap.settings.on_power is OnPower.RESUME
                 and about.resumes < MOST_RESUMES
+                and not about.paused  # nobody who shut it is there to see it open
             )
             if tap is not None and resumable:
                 self._scribe.append(Resumed(session=about.session))
@@ -222,7 +237,9 @@ class Sessions:
                 continue
             registers = self._scribe.kept.registers.get(about.outlet, about.start)
             usage = {register: value - about.start.get(register, 0) for register, value in registers.items()}
-            self.ended[about.outlet] = Ending(about.session, StopReason.POWER_LOSS, usage, bytes(about.quote))
+            self.ended[about.outlet] = Ending(
+                about.session, StopReason.POWER_LOSS, usage, bytes(about.quote), about.language
+            )
             self._stopped(
                 Stopped(
                     boot=self._scribe.kept.boot,
@@ -241,16 +258,16 @@ class Sessions:
         any other is `power_loss` with exact registers: to its customer the terminal went away."""
         self.closed = True
         for tap in self.taps.values():
-            if tap.run is not None and tap.settings.on_power is OnPower.RESUME:
+            run = tap.run
+            if run is not None and run.paused_at is None and tap.settings.on_power is OnPower.RESUME:
                 self._scribe.act(ShutValve(tap.number))
-                tap.run.checkpoint_at = self._scribe.now - self.checkpoint_ms
-                self.checkpoint(tap)
+                self.checkpoint(tap, at_once=True)
                 tap.order(open_it=False, now=self._scribe.now)
                 tap.run = None
             else:
                 self.end(tap, StopReason.POWER_LOSS)
 
-    def _open(self, tap: Tap, session: str) -> None:
+    def _open(self, tap: Tap, session: str, credits: int | None = None) -> None:
         about = self._scribe.kept.open[session]
         now = self._scribe.now
         carried_s = tap.registers[Register.S] - about.start.get(Register.S, 0)
@@ -262,12 +279,14 @@ class Sessions:
             # What drew power before it was lost need not do so at once: idleness looks after that.
             loaded=tap.settings.no_load_w is None or carried_s > 0,
             carried_s=carried_s,
+            paused_ms=about.pause_ms,
         )
         tap.run.checkpointed = dict(tap.registers)
         tap.order(open_it=True, now=now)
-        self._scribe.act(OpenValve(tap.number))
+        self._scribe.act(OpenValve(tap.number, credits))
 
-    def _count_seconds(self, tap: Tap, run: Run) -> None:
+    def count_seconds(self, tap: Tap, run: Run) -> None:
+        """Let the register of seconds say what the session's moments say."""
         seconds = run.about.start.get(Register.S, 0) + run.seconds()
         tap.registers[Register.S] = max(tap.registers[Register.S], seconds)
 

@@ -55,12 +55,21 @@ class Language(StrEnum):
     EN = "en"
 
 
+class DisplaySize(StrEnum):
+    """Rows and columns of a character display."""
+
+    SMALL = "2x16"
+    TALL = "4x20"
+    WIDE = "2x32"
+
+
 class OutletSettings(Struct, frozen=True, kw_only=True):
     """One tap, shower or socket."""
 
     outlet: Outlet = 0
     name: Annotated[str, Meta(max_length=16)] = ""
-    """Shown before the text on the display, where an appliance has several outlets."""
+    """Shown before the text on the display, where an appliance has several outlets and there is room for both."""
+    display: DisplaySize = DisplaySize.WIDE
     meters: tuple[Register, ...] = (Register.ML,)
     """What is metered besides time. Empty: an outlet that is sold by time alone."""
     meter: MeterKind = MeterKind.VOLATILE

@@ -1,17 +1,17 @@
-"""Buying on the appliance as its display shows it: two lines in few words, and a view for one with buttons."""
+"""Buying on the appliance as its display shows it: rows in few words, and a view for one with buttons."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from coinslot.terminal.choosing import KEYS, Choice, Choosing, Stage
-from coinslot.terminal.display import COLUMNS, Lines, Texts, clock, columns, fitted, money
+from coinslot.terminal.display import Texts, clock, money
+from coinslot.terminal.layouts import Layout, Said, columns, fitted, pages
 from coinslot.terminal.views import Phase, View
 from coinslot.wire.messages import Bill, Menu, Note, PackageOffered
 
 PAGE_MS = 3_000
-"""How long a two-line display shows a few of many choices before it shows the next ones."""
+"""How long a display of few rows shows a few of many choices before it shows the next ones."""
 
 _NOTE_PHASES = {
     Note.SCANNED: Phase.SCANNED,
@@ -27,15 +27,16 @@ _NOTE_PHASES = {
 class Face(NamedTuple):
     """What a display is to show."""
 
-    lines: Lines
+    said: Said
     view: View
 
 
 class Shopfront:
-    """Makes faces in one language."""
+    """Makes faces in one language for one display."""
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, texts: Texts, layout: Layout) -> None:
         self._texts = texts
+        self._layout = layout
 
     def selling(self, choosing: Choosing, now: int) -> Face | None:
         """What is sold, while nothing was chosen yet; None where nothing is sold."""
@@ -59,83 +60,97 @@ class Shopfront:
                 package=choosing.picked,
             )
             names = [self._texts.provider(provider) for provider in menu.providers]
-            return Face((asked.text, _page(names, now)), asked)
+            return Face((self._texts.forms("pay_with"), *self._page(names, now)), asked)
         titles = [self._offer(package, menu.currency) for package in packages]
-        return Face((view.text, _page(titles, now)), view)
+        return Face((self._texts.forms("choose"), *self._page(titles, now)), view)
 
     def under_way(self, choosing: Choosing, now: int) -> Face | None:
         """A choice on its way to a start; None without one."""
         choice, texts = choosing.choice, self._texts
         if choice is None or not choosing.under_way:
             return None
-        provider = texts.provider(choice.provider)
         match choice.stage:
             case Stage.WAITING:
-                line = texts.word("waiting")
                 return Face(
-                    (line, fitted(self._bought(choosing.menu, choice))), _view(choice, Phase.WAITING, line)
+                    self._on_its_way("waiting", choosing), _view(choice, Phase.WAITING, texts.word("waiting"))
                 )
             case Stage.PAID:
-                line = texts.word("paid")
-                return Face(
-                    (line, fitted(self._bought(choosing.menu, choice))), _view(choice, Phase.PAID, line)
-                )
+                return Face(self._on_its_way("paid", choosing), _view(choice, Phase.PAID, texts.word("paid")))
             case _:
                 scanned = choice.stage is Stage.SCANNED
-                text, left_s = texts.word("scanned" if scanned else "pay"), choice.left_s(now)
-                amount = (
-                    "" if choice.amount_minor is None else f" {money(choice.amount_minor, choice.currency)}"
-                )
-                view = _view(choice, Phase.SCANNED if scanned else Phase.QR, text, left_s)
-                return Face(
-                    (fitted(f"{text}{amount}"), f"{fitted(provider, COLUMNS - 8)} {clock(left_s)}"), view
-                )
+                name, left_s = "scanned" if scanned else "pay", choice.left_s(now)
+                view = _view(choice, Phase.SCANNED if scanned else Phase.QR, texts.word(name), left_s)
+                return Face(self._to_pay(name, choice, clock(left_s)), view)
 
     def note(self, note: Note, choice: Choice | None) -> Face:
         """How a choice ended, for a while."""
-        text = self._texts.note(note)
-        again = self._texts.word("again")
+        said = self._texts.note(note)
+        after: Said = (self._texts.forms("again"),)
         if note is Note.REFUNDED:
-            again = self._amount(choice)
+            after = self._refund(choice)
         view = View(
             phase=_NOTE_PHASES[note],
-            text=text,
+            text=said[0],
             currency="" if choice is None else choice.currency,
             amount_minor=None if choice is None else choice.amount_minor,
         )
-        return Face((text, again), view)
+        return Face((said, *after), view)
 
     def finished(self, bill: Bill, qr: str | None) -> Face:
         """A guest's bill: what it cost, what goes back, and a code to read it."""
         texts = self._texts
-        first = f"{texts.word('bill')} {money(bill.charge_minor, bill.currency)}"
-        second = texts.word("thanks")
-        if bill.refund_minor:
-            second = f"{texts.word('refund')} {money(bill.refund_minor, bill.currency)}"
+        charged = money(bill.charge_minor, bill.currency)
+        refund = texts.labelled("refund", money(bill.refund_minor, bill.currency))
+        said = (
+            texts.labelled("bill", charged),
+            *((refund,) if bill.refund_minor else ()),
+            texts.forms("thanks"),
+        )
         view = View(
             phase=Phase.FINISHED,
-            text=first,
+            text=said[0][0],
             currency=bill.currency,
             amount_minor=bill.charge_minor,
             refund_minor=bill.refund_minor,
             qr=qr,
         )
-        return Face((first, second), view)
+        return Face(said, view)
+
+    def _on_its_way(self, name: str, choosing: Choosing) -> Said:
+        return self._texts.forms(name), (self._bought(choosing.menu, choosing.choice),)
+
+    def _to_pay(self, name: str, choice: Choice, left: str) -> Said:
+        first = self._texts.forms(name)
+        if choice.amount_minor is not None:
+            first = self._texts.labelled(name, money(choice.amount_minor, choice.currency))
+        provider = fitted(self._texts.provider(choice.provider), self._layout.columns - columns(left) - 1)
+        return first, (f"{provider} {left}",)
+
+    def _page(self, names: list[str], now: int) -> Said:
+        entries = [f"{key} {name}" for key, name in zip(KEYS, names, strict=False)]
+        found = pages(entries, self._layout)
+        return found[now // PAGE_MS % len(found)]
 
     def _offer(self, package: PackageOffered, currency: str) -> str:
         price = money(package.price_minor, currency)
-        return f"{fitted(self._texts.title(package), COLUMNS - 3 - columns(price))} {price}"
+        room = self._layout.columns - 3 - columns(price)
+        return f"{fitted(self._texts.title(package), room)} {price}"
 
-    def _bought(self, menu: Menu | None, choice: Choice) -> str:
-        packages = [] if menu is None else menu.packages
+    def _bought(self, menu: Menu | None, choice: Choice | None) -> str:
+        packages = [] if menu is None or choice is None else menu.packages
         return next(
-            (self._texts.title(package) for package in packages if package.package == choice.package), ""
+            (
+                self._texts.title(package)
+                for package in packages
+                if choice and package.package == choice.package
+            ),
+            "",
         )
 
-    def _amount(self, choice: Choice | None) -> str:
+    def _refund(self, choice: Choice | None) -> Said:
         if choice is None or choice.amount_minor is None:
-            return ""
-        return f"{self._texts.word('refund')} {money(choice.amount_minor, choice.currency)}"
+            return ()
+        return (self._texts.labelled("refund", money(choice.amount_minor, choice.currency)),)
 
 
 def _view(choice: Choice, phase: Phase, text: str, left_s: int | None = None) -> View:
@@ -149,18 +164,3 @@ def _view(choice: Choice, phase: Phase, text: str, left_s: int | None = None) ->
         amount_minor=choice.amount_minor,
         left_s=left_s,
     )
-
-
-def _page(names: Sequence[str], now: int) -> str:
-    """As many choices with their keys as a line holds, one page after the other."""
-    pages = [""]
-    for key, name in zip(KEYS, names, strict=False):
-        entry = fitted(f"{key} {name}")
-        longer = f"{pages[-1]}  {entry}"
-        if not pages[-1]:
-            pages[-1] = entry
-        elif columns(longer) <= COLUMNS:
-            pages[-1] = longer
-        else:
-            pages.append(entry)
-    return pages[now // PAGE_MS % len(pages)]

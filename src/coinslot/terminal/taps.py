@@ -89,7 +89,7 @@ class Tap:
 
     def ms_to_limit(self, now: int) -> int | None:
         """When, at the latest pace, the nearest limit is reached; None when nothing runs."""
-        if self.run is None:
+        if self.run is None or self.run.paused_at is not None:
             return None
         limits, usage = self.run.about.limits, self.run.usage(self.registers)
         waits = [
@@ -98,7 +98,7 @@ class Tap:
             if gain > 0
         ]
         if self.run.first_at is not None:
-            waits.append((limits.s - self.run.carried_s) * 1000 - (now - self.run.first_at))
+            waits.append(self.run.left_ms(now))
         return max(0, min(waits)) if waits else None
 
     def read(self, raw: Mapping[Register, int], now: int) -> tuple[Registers, bool]:

@@ -1,7 +1,7 @@
 """What an outlet's display is to show, as data: for a display that can draw buttons, prices and codes.
 
-The two lines beside it say the same in fewer words. A touch display draws by `phase`; it needs to keep nothing, and
-its buttons hand back `PackageChosen`, `Cancelled` and `StopKey`.
+The rows beside it say the same in fewer words. A touch display draws by `phase`; it needs to keep nothing, and its
+buttons hand back `PackageChosen`, `Cancelled` and `StopKey`, and for pause and go on `KeyPressed` with `*`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Phase(StrEnum):
     """Out of order; `text` says why."""
     CODE = "code"
     """Digits are being typed."""
+    CHECKING = "checking"
+    """A typed code was confirmed; the answer is awaited."""
     NOTICE = "notice"
     """`text` for a while: a refusal, an end, a balance."""
     CHOOSE = "choose"
@@ -42,7 +44,10 @@ class Phase(StrEnum):
     PAID = "paid"
     """The money is there; it starts. There is no way back from here."""
     RUNNING = "running"
-    """In use: `left_s` where time was bought, else `usage` and `amount_minor` so far. One button: stop."""
+    """In use: `left_s` where time was bought, else `usage` and `amount_minor` so far. One button: stop; where
+    `can_pause` is set another one: pause."""
+    PAUSED = "paused"
+    """In use and shut by its user, for at most `left_s` yet. Two buttons: go on, stop."""
     FINISHED = "finished"
     """`amount_minor` charged, `refund_minor` goes back; `qr` opens the bill on a phone. One button: again."""
     REFUNDED = "refunded"
@@ -62,7 +67,7 @@ class View(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     phase: Phase
     text: str = ""
-    """A sentence in the terminal's language."""
+    """A sentence in the language of whoever uses it, else in the terminal's."""
     currency: str = ""
     """Of all amounts and prices."""
     packages: tuple[PackageOffered, ...] = ()
@@ -74,5 +79,12 @@ class View(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refund_minor: int = 0
     left_s: int | None = None
     """Whole seconds, rounded up: it is over at 0."""
+    can_pause: bool = False
+    balance_minor: int | None = None
+    """Of the customer's wallet, at the beginning and at the end."""
+    limit_minor: int | None = None
+    """What this use may come to at most."""
+    stops_in_s: int | None = None
+    """It is not used and will stop by itself."""
     usage: Registers = {}
     power_w: int | None = None

@@ -66,7 +66,7 @@ class Rig:
         self.open: set[int] = set()
         self.openings: list[str] = []
         self.sent: list[Up] = []
-        self.shown: dict[int, tuple[str, str]] = {}
+        self.shown: dict[int, tuple[str, ...]] = {}
         self.views: dict[int, View] = {}
         self.connects: list[int] = []
         self.actions: list[Action] = []

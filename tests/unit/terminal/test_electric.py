@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from coinslot.terminal.display import Texts
 from coinslot.terminal.events import MeterRead, SensorsRead, StopKey, Tick
 from coinslot.terminal.power import Power
 from coinslot.terminal.sessions import MOST_RESUMES
-from coinslot.terminal.settings import Band, Language, OnPower, OutletSettings, Seconds
+from coinslot.terminal.settings import Band, OnPower, OutletSettings, Seconds
 from coinslot.wire.messages import Readings
 from coinslot.wire.records import Checkpoint, Declined, DeclineReason, Fault, FaultCode, Stopped, StopReason
 from coinslot.wire.registers import Register
@@ -192,7 +191,7 @@ def test_power_behind_an_open_relay_is_told_and_bars_starts_while_it_lasts() -> 
     assert bench.codes == []
     bench.sense(2_500, 1_000)
     assert bench.codes == [FaultCode.FLOW_WHILE_SHUT]
-    assert bench.shown[0] == Texts(Language.EN).relay_fault(FaultCode.FLOW_WHILE_SHUT)
+    assert bench.shown[0] == ("Out of order", "Power while off")
     for _ in range(120):
         bench.sense(2_500, 1_000)
     assert len(bench.of(Fault)) == 1

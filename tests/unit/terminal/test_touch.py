@@ -12,6 +12,7 @@ from coinslot.terminal.ports import Outlet, Pressed
 from coinslot.terminal.simulated import Model, simulate
 from coinslot.terminal.views import Phase, View
 from coinslot.wire.messages import Up
+from tests.unit.terminal.rig import SHOWER
 
 
 class Glass:
@@ -67,5 +68,5 @@ def test_a_touch_display_is_drawn_beside_the_lines_and_its_failure_stops_nothing
     hands.do([Display(0, ("Left 1:00", ""), None, View(phase=Phase.RUNNING)), ShutValve(0)])
     assert panel.shower.simulated[0].lines == ("Left 1:00", "")
     panel.glass.broken = False
-    hands.show_all(("Out of order", "Memory fault"))
+    hands.show_all((("Out of order",), ("Memory fault",)), SHOWER.outlets)
     assert panel.glass.drawn[-1] == View(phase=Phase.FAULT, text="Memory fault")

@@ -43,7 +43,7 @@ class RecordedOutlet:
         self._rest = 0
         self._passed_from = 0
         self.is_open = False
-        self.lines = ("", "")
+        self.lines: tuple[str, ...] = ("", "")
         self.view: View | None = None
 
     def play(self, running: Running) -> None:
@@ -78,7 +78,7 @@ class RecordedOutlet:
         self._settle()
         return {self._register: self._whole}
 
-    def show(self, lines: tuple[str, str], qr: str | None) -> None:
+    def show(self, lines: tuple[str, ...], qr: str | None) -> None:
         """Keep what would be on the glass."""
         self.lines = lines
 

@@ -43,7 +43,7 @@ class Tap:
         self.run()
         return {Register.ML: self._counter_ml // self.pulse_ml * self.pulse_ml}
 
-    def show(self, lines: tuple[str, str], qr: str | None) -> None:
+    def show(self, lines: tuple[str, ...], qr: str | None) -> None:
         """Nobody looks."""
 
     def turn(self, *, closed: bool) -> None:

@@ -20,12 +20,12 @@ class SimulatedSwitch:
     """What passes is not counted: the meter stands."""
     meter_dead: bool = False
     """The meter does not answer."""
-    lines: tuple[str, str] = ("", "")
+    lines: tuple[str, ...] = ("", "")
     qr: str | None = None
     view: View | None = None
     """What a touch display draws; None until the first."""
     is_open: bool = False
-    shown: Callable[[tuple[str, str], str | None], None] | None = None
+    shown: Callable[[tuple[str, ...], str | None], None] | None = None
     _moved_at: int = 0
     _opened_at: int = 0
 
@@ -59,7 +59,7 @@ class SimulatedSwitch:
 
     # ---- display
 
-    def show(self, lines: tuple[str, str], qr: str | None) -> None:
+    def show(self, lines: tuple[str, ...], qr: str | None) -> None:
         """Keep what would be on the glass."""
         self.lines, self.qr = lines, qr
         if self.shown is not None:

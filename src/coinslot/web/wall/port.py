@@ -32,8 +32,8 @@ class TapShown(Struct, frozen=True, kw_only=True):
 
     outlet: int
     name: str
-    lines: tuple[str, str]
-    """The two lines of its display; empty without power."""
+    lines: tuple[str, ...]
+    """The rows of its display; empty without power."""
     valve_open: bool
     flow_ml_per_min: int
     """Out of the tap at this moment; 0 when nothing flows."""

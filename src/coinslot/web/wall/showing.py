@@ -31,7 +31,7 @@ class TapView(Struct, frozen=True, kw_only=True):
 
     outlet: int
     name: str
-    lines: tuple[str, str]
+    lines: tuple[str, ...]
     word: str
     tone: str
     open: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from coinslot.app.errors import Problem
+from coinslot.fleet.hours import NEVER
 from coinslot.money import format_amount
 from coinslot.settlement.requests import Refusal, Refused
 
@@ -25,6 +26,11 @@ def refusal_problem(refused: Refused, currency: str) -> Problem:
             )
         case Refusal.CLOSED:
             return Problem("The appliance is closed", "Open it with `coinslot operator appliance open NAME`.")
+        case Refusal.OUT_OF_HOURS:
+            return Problem(
+                f"The appliance is shut at this hour; it opens {_when(refused)}",
+                "`coinslot operator hours list` shows its hours and `hours set` changes them.",
+            )
         case Refusal.NO_TARIFF:
             return Problem(
                 "The outlet has no tariff, and nothing is free by omission",
@@ -56,6 +62,11 @@ def refusal_problem(refused: Refused, currency: str) -> Problem:
                 f"The customer owes {amount(refused.arrears_minor)} for earlier use",
                 "It is to be paid first: coinslot operator customer top-up CUSTOMER AMOUNT --key RECEIPT",
             )
+        case Refusal.QUOTA:
+            return Problem(
+                f"The customer has used up a quota; there is more {_when(refused)}",
+                "`coinslot operator quota list` shows the quotas and `quota remove` lifts one.",
+            )
         case Refusal.NO_BALANCE:
             return Problem(
                 f"The wallet holds {amount(refused.balance_minor)}, "
@@ -69,3 +80,9 @@ def refusal_problem(refused: Refused, currency: str) -> Problem:
             )
         case _:
             assert_never(refused.reason)
+
+
+def _when(refused: Refused) -> str:
+    if refused.again_at is None or refused.again_at == NEVER:
+        return "at a time that is not known"
+    return f"at {refused.again_at:%Y-%m-%d %H:%M} UTC"

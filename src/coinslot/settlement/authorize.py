@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -17,8 +17,11 @@ from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.changes import Batch, Purse, Terminal, UseKey
 from coinslot.settlement.commands import start_message
+from coinslot.settlement.expiry import expiry
+from coinslot.settlement.obstacles import afford, obstacle
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Books, Unit
+from coinslot.settlement.quotas import left
 from coinslot.settlement.requests import (
     Guest,
     Refusal,
@@ -33,11 +36,6 @@ from coinslot.sharing import Place
 from coinslot.wire.ids import CommandId, SessionId, TariffId
 from coinslot.wire.messages import Limits
 from coinslot.wire.registers import Register
-
-START_TTL = timedelta(seconds=15)
-"""How long a start may take to reach the terminal: a 2G module that must first be paged needs 5-10 s."""
-_MARGIN = timedelta(seconds=2)
-_DRIFT_PPM = 200  # the worst pair of crystals: 100 ppm each way
 
 
 async def authorize(books: Books, requests: Sequence[StartRequest]) -> tuple[list[StartAnswer], Batch]:
@@ -91,9 +89,9 @@ def _decide(
 ) -> StartAnswer:
     batch = opened.batch
     terminal = batch.terminals.get(request.terminal)
-    refusal = _standing(request, view, terminal, batch)
-    if refusal is not None:
-        return Refused(reason=refusal)
+    refused = obstacle(request, view, terminal, batch)
+    if refused is not None:
+        return refused
     assert terminal is not None
     if request.guest is not None:
         return _admit(request, request.guest, view, batch, terminal)
@@ -106,19 +104,12 @@ def _decide(
     wallet = opened.wallets.setdefault(Purse(request.operator, request.customer, tariff.currency), Wallet())
     if wallet.arrears_minor > 0:
         return Refused(reason=Refusal.ARREARS, arrears_minor=wallet.arrears_minor)
-    balance_minor = wallet.balance_minor
-    if request.cap_minor is not None:
-        balance_minor = min(balance_minor, request.cap_minor)
-    hold_minor = min(balance_minor, quote.hold_minor)
-    too_little = Refused(
-        reason=Refusal.NO_BALANCE, needed_minor=quote.minimum_start_minor, balance_minor=balance_minor
-    )
-    if hold_minor < quote.minimum_start_minor:
-        return too_little
-    try:
-        limits = tariffs.limits(quote, hold_minor)
-    except tariffs.HoldTooSmall:
-        return too_little
+    counted = opened.counted.get((request.operator, request.customer))
+    rest = left(counted, site=view.site, kind=view.kind, now=batch.now)
+    afforded = afford(quote, wallet.balance_minor, request.cap_minor, rest)
+    if isinstance(afforded, Refused):
+        return afforded
+    hold_minor, limits = afforded
     principal = min(wallet.principal_minor, hold_minor)
     session = _session(request, view, batch, terminal, quote, limits)
     session = replace(
@@ -131,6 +122,8 @@ def _decide(
         balance_minor=wallet.balance_minor - hold_minor if request.cap_minor is None else None,
     )
     _take(batch, session, wallet, quote, uses)
+    if counted is not None:
+        counted.take(site=view.site, kind=view.kind, limits=limits, hold_minor=hold_minor)
     return session
 
 
@@ -150,33 +143,6 @@ def _admit(
     )
     _begin(batch, session)
     return session
-
-
-def _standing(
-    request: StartRequest, view: StartView, terminal: Terminal | None, batch: Batch
-) -> Refusal | None:
-    """What stands in the way before money is looked at."""
-    if not view.outlet_found or terminal is None:
-        return Refusal.NO_SUCH_OUTLET
-    guest = request.guest
-    if guest is not None and view.appliance != guest.appliance:
-        return Refusal.NO_SUCH_OUTLET  # another appliance hangs on it by now
-    if guest is None and not view.customer_found:
-        return Refusal.NO_SUCH_CUSTOMER
-    if view.closed:
-        return Refusal.CLOSED
-    if guest is None and view.tariff is None:
-        return Refusal.NO_TARIFF
-    if view.faults:
-        return Refusal.FAULT
-    if view.busy or any(live.outlet == request.outlet for live in batch.live_of(request.terminal)):
-        return Refusal.BUSY
-    if not terminal.online or terminal.link_began_at is None:
-        return Refusal.OFFLINE
-    # Last: nobody is to hand in a card for an appliance that cannot be used anyway.
-    if view.name_missing:
-        return Refusal.REAL_NAME
-    return None
 
 
 def _quote(
@@ -206,8 +172,7 @@ def _session(
 ) -> Session:
     """The row without its money."""
     now = batch.now
-    age_ms = terminal.link_time_ms(now)
-    expired_at = now + START_TTL + _MARGIN + timedelta(milliseconds=age_ms * _DRIFT_PPM // 1_000_000)
+    expires_at_ms, expired_at = expiry(terminal, now)
     session = Session(
         operator=request.operator,
         id=SessionId(batch.make_id("ses")),
@@ -225,7 +190,7 @@ def _session(
         hold_principal_minor=0,
         hold_bonus_minor=0,
         link=terminal.link,
-        expires_at_ms=age_ms + START_TTL // timedelta(milliseconds=1),
+        expires_at_ms=expires_at_ms,
         expired_at=expired_at,
         give_up_at=now + GIVE_UP_AFTER,
         wake_at=None,

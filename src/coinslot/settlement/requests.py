@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from coinslot.sessions.model import Session
 from coinslot.settlement.changes import Batch, Purse
+from coinslot.settlement.quotas import Counted, Key
 from coinslot.sharing import Agreements
 from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SiteId, TariffId, TerminalId
 
@@ -60,6 +62,8 @@ class Refusal(StrEnum):
     """The operator has no such customer, or has blocked them."""
     CLOSED = "closed"
     """The operator has closed the appliance."""
+    OUT_OF_HOURS = "out_of_hours"
+    """It is shut at this hour; `again_at` says when it opens."""
     NO_TARIFF = "no_tariff"
     """The outlet has no tariff: it is never free by omission."""
     FAULT = "fault"
@@ -72,6 +76,8 @@ class Refusal(StrEnum):
     """The operator wants to know who uses its appliances, and has approved no real name of the customer."""
     ARREARS = "arrears"
     """The customer owes for earlier use."""
+    QUOTA = "quota"
+    """The customer has used up what the operator allows in a day or a week; `again_at` says when the next begins."""
     NO_BALANCE = "no_balance"
     """The balance is below what the tariff asks for a start."""
     KEY_CONFLICT = "key_conflict"
@@ -85,6 +91,8 @@ class Refused(Struct, frozen=True, kw_only=True):
     needed_minor: int | None = None
     balance_minor: int | None = None
     arrears_minor: int | None = None
+    again_at: datetime | None = None
+    """From when on the same start may be asked for again, where only time stands in the way."""
 
 
 StartAnswer: TypeAlias = Session | Refused
@@ -101,6 +109,10 @@ class StartView(Struct, frozen=True, kw_only=True):
     agreements: Agreements | None = None
     """The operator's; None where it shares with nobody."""
     closed: bool = False
+    hours: str = ""
+    """The appliance's own opening hours …"""
+    site_hours: str = ""
+    """… and its site's, as `fleet.hours` reads them; both empty: open always."""
     faults: tuple[str, ...] = ()
     """Standing alarms of the outlet or its terminal that keep it from being used."""
     timezone: str = "UTC"
@@ -144,3 +156,5 @@ class StartBatch:
     views: list[StartView]
     wallets: dict[Purse, Wallet] = field(default_factory=dict)
     """Locked for the transaction."""
+    counted: dict[Key, Counted] = field(default_factory=dict)
+    """What customers of operators with quotas have used; likewise locked."""

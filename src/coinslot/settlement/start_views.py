@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from coinslot import tariffs
 from coinslot.fleet.operator_rules import RealNameRule
+from coinslot.fleet.quotas import Quotas
 from coinslot.sessions.model import Session
 from coinslot.settlement import rows
 from coinslot.settlement.changes import Batch, Purse
+from coinslot.settlement.quotas import Key
+from coinslot.settlement.quotas import known as known_quotas
 from coinslot.settlement.requests import StartRequest, StartView
 from coinslot.sharing import Agreements
 from coinslot.sharing.loading import Known
@@ -41,16 +44,18 @@ _VIEWS = f"""
            o.appliance_id, o.closed, o.tariff_id, v.version, v.body, o.meter_spec, o.timezone,
            c.customer_id IS NOT NULL AS customer_found, c.asks_name AND n.known IS NULL AS name_missing,
            al.faults, e.session_id AS earlier,
-           o.site_id, o.kind, o.pause_s, c.agreements_at, c.language
+           o.site_id, o.kind, o.pause_s, o.hours, o.site_hours, o.quotas_at, c.agreements_at, c.language
     FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[])
          WITH ORDINALITY AS r(operator_id, customer_id, terminal_id, outlet, request_key, number)
     LEFT JOIN t ON t.terminal_id = r.terminal_id
     LEFT JOIN LATERAL (
         SELECT true AS busy FROM session x
-        WHERE x.terminal_id = r.terminal_id AND x.outlet = r.outlet AND x.live OFFSET 0
+        WHERE x.terminal_id = r.terminal_id AND x.outlet = r.outlet AND x.live
+          AND x.state <> 'promised' LIMIT 1
     ) l ON true
     LEFT JOIN LATERAL (
-        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone, a.site_id, a.kind, w.pause_s
+        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone, a.site_id, a.kind, w.pause_s,
+               a.hours, si.hours AS site_hours, w.quotas_at
         FROM outlet x
         JOIN operator w ON w.operator_id = x.operator_id
         JOIN terminal t ON t.operator_id = x.operator_id AND t.terminal_id = x.terminal_id AND t.revoked_at IS NULL
@@ -92,10 +97,21 @@ _EARLIER = f"""
 _known = Known()
 
 
-async def load_views(
-    connection: Connection, requests: Sequence[StartRequest]
-) -> tuple[Batch, list[StartView], list[Purse]]:
-    """The locked terminals, the view of each request in order, and the purses holds may be taken from."""
+class Loaded(NamedTuple):
+    """What many requests have to know."""
+
+    batch: Batch
+    """With the locked terminals."""
+    views: list[StartView]
+    """One for each request, in order."""
+    purses: list[Purse]
+    """What holds may be taken from."""
+    quotas: dict[Key, Quotas]
+    """Of customers whose use is limited; empty where no operator limits any."""
+
+
+async def load_views(connection: Connection, requests: Sequence[StartRequest]) -> Loaded:
+    """Everything but balances, and what has been used of quotas."""
     arguments = [
         [request.operator for request in requests],
         [request.customer for request in requests],
@@ -120,7 +136,8 @@ async def load_views(
         views.append(_view(row, earlier, agreements.get(request.operator)))
         if row["body"] is not None and row["customer_found"] and request.customer is not None:
             purses.append(Purse(request.operator, request.customer, _currency(row["body"])))
-    return batch, views, list(dict.fromkeys(purses))
+    quotas = await _quotas(connection, requests, found)
+    return Loaded(batch, views, list(dict.fromkeys(purses)), quotas)
 
 
 async def _earlier(
@@ -147,6 +164,29 @@ async def _agreements(
     return await _known.of(connection, changed) if changed else {}
 
 
+async def _quotas(
+    connection: Connection, requests: Sequence[StartRequest], found: Sequence[asyncpg.Record]
+) -> dict[Key, Quotas]:
+    """Whose uses are to be counted: likewise no question where no operator has quotas."""
+    changed = {
+        request.operator: row["quotas_at"]
+        for request, row in zip(requests, found, strict=True)
+        if row["quotas_at"] is not None
+    }
+    if not changed:
+        return {}
+    rules = await known_quotas.of(connection, changed)
+    return {
+        (request.operator, request.customer): rules[request.operator]
+        for request, row in zip(requests, found, strict=True)
+        if request.customer is not None
+        and row["customer_found"]
+        and row["earlier"] is None
+        and row["quotas_at"] is not None
+        and any(rule.counts(row["site_id"], row["kind"]) for rule in rules[request.operator].rules)
+    }
+
+
 def _view(
     row: asyncpg.Record, earlier: Mapping[SessionId, Session], agreements: Agreements | None
 ) -> StartView:
@@ -157,6 +197,8 @@ def _view(
         kind=row["kind"] or "",
         agreements=agreements,
         closed=bool(row["closed"]),
+        hours=row["hours"] or "",
+        site_hours=row["site_hours"] or "",
         faults=tuple(row["faults"] or ()),
         timezone=row["timezone"] or "UTC",
         tariff=row["tariff_id"] if row["body"] is not None else None,

@@ -17,6 +17,7 @@ from coinslot.settlement import rows, saving
 from coinslot.settlement.changes import Batch, Purse, UseKey
 from coinslot.settlement.points import Purpose, point
 from coinslot.settlement.ports import Conflict, Unstorable
+from coinslot.settlement.quotas import count
 from coinslot.settlement.requests import StartBatch, StartRequest, Wallet
 from coinslot.settlement.start_views import load_views
 from coinslot.wire.ids import Epoch, OperatorId, SessionId, TerminalId
@@ -117,7 +118,7 @@ class PostgresUnit:
 
     async def open_starts(self, requests: Sequence[StartRequest]) -> StartBatch:
         """See `ports.Unit`."""
-        batch, views, purses = await load_views(self._connection, requests)
+        batch, views, purses, quotas = await load_views(self._connection, requests)
         wanted = {purse: _accounts(purse) for purse in purses}
         balances = await ledger.lock_balances(
             self._connection,
@@ -127,7 +128,8 @@ class PostgresUnit:
             purse: Wallet(*(balances[purse.operator, path, purse.currency] for path in paths))
             for purse, paths in wanted.items()
         }
-        return StartBatch(batch, views, wallets)
+        counted = await count(self._connection, quotas, batch.now) if quotas else {}
+        return StartBatch(batch, views, wallets, counted)
 
     async def uses(self, keys: Sequence[UseKey]) -> dict[UseKey, int]:
         """See `ports.Unit`."""

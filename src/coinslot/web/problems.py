@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -34,6 +35,10 @@ class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     needed_minor: int | None = None
     balance_minor: int | None = None
     arrears_minor: int | None = None
+    again_at: Annotated[
+        datetime | None,
+        Meta(description="From when on the same may be asked for again, where only time stands in the way."),
+    ] = None
     tries_left: Annotated[int | None, Meta(description="Of a code or an ID number's end.")] = None
     proof: Annotated[str | None, Meta(description="A secret: for the next request alone.")] = None
     request_id: Annotated[str | None, Meta(examples=["5f2b9c0e7d1a4c38"])] = None
@@ -55,6 +60,7 @@ class Problem(Exception):
         needed_minor: int | None = None,
         balance_minor: int | None = None,
         arrears_minor: int | None = None,
+        again_at: datetime | None = None,
         tries_left: int | None = None,
         proof: str | None = None,
     ) -> None:
@@ -70,6 +76,7 @@ class Problem(Exception):
             needed_minor=needed_minor,
             balance_minor=balance_minor,
             arrears_minor=arrears_minor,
+            again_at=again_at,
             tries_left=tries_left,
             proof=proof,
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from coinslot.fleet.hours_store import set_site_hours
+from coinslot.fleet.store import list_sites
 from coinslot.payments.states import AttemptState
 from coinslot.settlement.payments.orders import MOST_LATELY, QrShown
 from coinslot.wire.messages import Note
@@ -61,6 +63,25 @@ async def test_without_keys_or_with_the_account_shut_nothing_is_offered(inn: Inn
     [offered] = await inn.orders.menus(terminal.id)
     assert (offered.packages, offered.providers) == ([], [])
     assert await inn.chooses(terminal) is Note.UNAVAILABLE
+
+
+async def test_outside_its_hours_nothing_is_sold_and_what_was_sold_inside_them_begins(inn: Inn) -> None:
+    terminal = await inn.appliance()
+    shown = await inn.shown(terminal)
+    async with inn.pool.acquire() as connection:
+        for site in await list_sites(connection, inn.desk.operator):
+            await set_site_hours(connection, inn.desk.operator, site.site_id, _not_now(), by="test")
+    [offered] = await inn.orders.menus(terminal.id)
+    assert offered.packages == []
+    assert await inn.chooses(terminal) is Note.UNAVAILABLE
+    await inn.pays(shown)
+    await inn.starts.once()
+    assert await inn.session_of(shown) is not None
+
+
+def _not_now() -> str:
+    """Hours that are shut now, anywhere on earth."""
+    return "closed " + " ".join(str(datetime.now(UTC).date() + timedelta(days=off)) for off in (-1, 0, 1))
 
 
 async def test_choosing_again_closes_the_code_before(inn: Inn) -> None:

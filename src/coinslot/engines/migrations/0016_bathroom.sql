@@ -26,3 +26,27 @@ CREATE INDEX card_try_of_source ON card_try (source_hash, made_at) WHERE right_a
 CREATE INDEX card_try_made ON card_try (made_at);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON card_try TO coinslot_app;
+
+-- Opening hours as one text, see fleet/hours.py; empty: open always. An appliance's week is in place of its site's.
+ALTER TABLE site ADD COLUMN hours text NOT NULL DEFAULT '' CHECK (length(hours) <= 4000);
+ALTER TABLE appliance ADD COLUMN hours text NOT NULL DEFAULT '' CHECK (length(hours) <= 4000);
+
+-- What one customer may use at most, on a kind of appliance, at a site, or both; by the operator's calendar.
+ALTER TABLE operator ADD COLUMN quotas_at timestamptz; -- when its quotas last changed; null where it has none
+CREATE TABLE quota (
+    operator_id  text COLLATE "C" NOT NULL REFERENCES operator,
+    quota_id     text COLLATE "C" NOT NULL,
+    site_id      text COLLATE "C",
+    kind         text COLLATE "C",
+    period       text COLLATE "C" NOT NULL CHECK (period IN ('day', 'week')),
+    uses         integer CHECK (uses > 0),
+    ml           bigint CHECK (ml > 0),
+    s            bigint CHECK (s > 0),
+    amount_minor bigint CHECK (amount_minor > 0),
+    made_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (operator_id, quota_id),
+    FOREIGN KEY (operator_id, site_id) REFERENCES site,
+    CHECK (num_nonnulls(uses, ml, s, amount_minor) > 0)
+);
+CREATE UNIQUE INDEX quota_of ON quota (operator_id, COALESCE(site_id, ''), COALESCE(kind, ''), period);
+GRANT SELECT, INSERT, DELETE ON quota TO coinslot_app;

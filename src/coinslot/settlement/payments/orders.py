@@ -114,7 +114,7 @@ class Orders:
                 providers = await self._providers(sale)
             tariff = sale.tariff
             if tariff is not None and sale.packages:
-                packages = [] if sale.closed or not providers else sale.offered()
+                packages = [] if sale.shut or not providers else sale.offered()
                 offered.append(
                     Offered(
                         outlet=sale.outlet, currency=tariff.currency, packages=packages, providers=providers

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from coinslot import tariffs
+from coinslot.fleet.hours import shut_until
 from coinslot.payments.model import Merchant
 from coinslot.rows import many
 from coinslot.settlement.payments.rows import MERCHANT_COLUMNS, Access
@@ -23,7 +24,7 @@ from coinslot.wire.messages import Note, PackageOffered
 # Each look-up is pinned to its key, see settlement/store.py.
 _OUTLETS = """
     SELECT x.operator_id, x.terminal_id, x.outlet, x.appliance_id, a.name AS appliance, a.room, a.kind, a.closed,
-           a.site_id, si.timezone, w.name AS operator, w.agreements_at, x.tariff_id,
+           a.hours, si.hours AS site_hours, a.site_id, si.timezone, w.name AS operator, w.agreements_at, x.tariff_id,
            coalesce(v.version, 0) AS version, coalesce(v.body, '') AS body,
            coalesce(l.online AND l.link_began_at IS NOT NULL, false) AS online,
            EXISTS (SELECT FROM session s WHERE s.terminal_id = x.terminal_id AND s.outlet = x.outlet AND s.live
@@ -62,6 +63,9 @@ class Sale(Struct, frozen=True, kw_only=True):
     room: str
     kind: str
     closed: bool
+    hours: str
+    """The appliance's own, then its site's; see `fleet.hours`."""
+    site_hours: str
     site_id: SiteId
     timezone: str
     operator: str
@@ -93,9 +97,14 @@ class Sale(Struct, frozen=True, kw_only=True):
         return () if self.tariff is None else self.tariff.packages
 
     @property
+    def shut(self) -> bool:
+        """Whether nothing is sold there: its operator has closed it, or it is outside its hours."""
+        return self.closed or shut_until(self.hours, self.site_hours, self.timezone, self.now) is not None
+
+    @property
     def refusal(self) -> Note | None:
         """What stands in the way, whatever is chosen."""
-        if self.closed or self.faulty or not self.online or not self.packages:
+        if self.shut or self.faulty or not self.online or not self.packages:
             return Note.UNAVAILABLE
         return Note.BUSY if self.busy else None
 

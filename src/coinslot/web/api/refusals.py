@@ -23,6 +23,9 @@ WORDINGS: Final[dict[Refusal, _Wording]] = {
     Refusal.CLOSED: _Wording(
         423, "Closed", "The operator has taken this appliance out of service; open it first."
     ),
+    Refusal.OUT_OF_HOURS: _Wording(
+        423, "Out of hours", "This appliance is shut at this hour; `again_at` says when it opens."
+    ),
     Refusal.NO_TARIFF: _Wording(
         409, "No tariff", "This outlet has no tariff, and nothing is free by omission; give it one."
     ),
@@ -41,6 +44,12 @@ WORDINGS: Final[dict[Refusal, _Wording]] = {
     ),
     Refusal.ARREARS: _Wording(
         402, "Arrears", "The customer owes for earlier use; it is to be paid before the next session."
+    ),
+    Refusal.QUOTA: _Wording(
+        403,
+        "Quota used up",
+        "This customer has used what your operator allows in a day or a week, uses under way included; `again_at`"
+        " says when the next one begins.",
     ),
     Refusal.NO_BALANCE: _Wording(
         402, "The balance is too low", "The wallet holds less than the tariff asks for a start; top it up."
@@ -65,6 +74,7 @@ def refusal_problem(refused: Refused) -> Problem:
         needed_minor=refused.needed_minor,
         balance_minor=refused.balance_minor,
         arrears_minor=refused.arrears_minor,
+        again_at=refused.again_at,
     )
 
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from coinslot.access import guarding, odds
-from coinslot.access.guarding import OPEN, WINDOW_MS
+from coinslot.access import guarding
+from coinslot.access.guarding import MOST_TRIES, OPEN, WINDOW_MS
 from coinslot.access.odds import RULES, TARGET, Kind, chance, keypad_day, room_for, table, text
 
 
@@ -122,6 +122,6 @@ def test_a_sweep_through_the_throttle_hits_as_often_as_the_formula_says() -> Non
                 hits += 1
             else:
                 state = guarding.after_wrong(state, now, digits)
-    assert tries <= days * odds.MOST_TRIES
+    assert tries <= days * MOST_TRIES
     expected = Fraction(tries * live, 10**digits)
     assert abs(hits - expected) ** 2 <= 9 * expected, "within three standard deviations"

@@ -85,7 +85,9 @@ def test_the_library_makes_and_reads_every_published_token() -> None:
             value_divider=0,
             restricted_digit_set=vector["restricted_digit_set"],
         )
-        assert read[1:3] == (kind, vector["new_count"])
+        # Of long tokens the library reads the special ones as times of 998 and 999: we take none of either.
+        special = vector["extended_token"] and value is None
+        assert read[1:3] == (TokenType.SET_TIME if special else kind, vector["new_count"])
         assert value is None or read[0] == value
 
 

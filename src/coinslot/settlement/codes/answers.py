@@ -1,68 +1,88 @@
-"""What is said at a keypad: a start that is refused, as a note with the figures that explain it."""
+"""What is said at a keypad, with the figures that explain it."""
 
 from __future__ import annotations
 
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from coinslot.settlement.requests import Refusal, Refused
+from coinslot.settlement.codes.kept import Place
+from coinslot.settlement.requests import Refusal, Refused, StartView
 from coinslot.wire.messages import DisplayLanguage, Note, Show
 
 _NOTES: Final = {
-    "no_such_customer": Note.NOT_ALLOWED,
-    "real_name": Note.NOT_ALLOWED,
-    "quota": Note.NOT_ALLOWED,
-    "out_of_hours": Note.OUT_OF_HOURS,
-    "busy": Note.BUSY,
-    "arrears": Note.ARREARS,
-    "no_balance": Note.NO_BALANCE,
-    "key_conflict": Note.CODE_USED,
-    "offline": Note.TRY_AGAIN,
+    Refusal.NO_SUCH_CUSTOMER: Note.NOT_ALLOWED,
+    Refusal.REAL_NAME: Note.NOT_ALLOWED,
+    Refusal.QUOTA: Note.NOT_ALLOWED,
+    Refusal.OUT_OF_HOURS: Note.OUT_OF_HOURS,
+    Refusal.BUSY: Note.BUSY,
+    Refusal.ARREARS: Note.ARREARS,
+    Refusal.NO_BALANCE: Note.NO_BALANCE,
+    Refusal.KEY_CONFLICT: Note.CODE_USED,
+    Refusal.OFFLINE: Note.TRY_AGAIN,
 }
-"""By the refusal's word; whatever else is the appliance's own trouble."""
+"""Whatever else is the appliance's own trouble."""
 _LINE: Final = 40
 """What a display's line takes at most."""
 
 
-def refusal(
-    answer: Refused, link: int, outlet: int, request: str, currency: str, language: str | None
-) -> Show:
+def refusal(answer: Refused, place: Place, view: StartView, currency: str) -> Show:
     """Why a right code opens nothing now. The code stays good: it may be typed again once that is put right."""
     amount_minor = None
     if answer.reason is Refusal.ARREARS:
         amount_minor = answer.arrears_minor
     elif answer.reason is Refusal.NO_BALANCE:
         amount_minor = answer.needed_minor
+    lines = []
+    if answer.again_at is not None:
+        lines.append(f"{answer.again_at.astimezone(ZoneInfo(view.timezone)):%H:%M}")
     return Show(
-        link=link,
-        outlet=outlet,
-        request=request,
-        note=_NOTES.get(answer.reason.value, Note.UNAVAILABLE),
+        link=place.link,
+        outlet=place.outlet,
+        request=place.request,
+        note=_NOTES.get(answer.reason, Note.UNAVAILABLE),
+        lines=lines,
         amount_minor=amount_minor,
         currency="" if amount_minor is None else currency,
-        language=None if language is None else DisplayLanguage(language),
+        language=None if view.language is None else DisplayLanguage(view.language),
     )
 
 
-def elsewhere(link: int, outlet: int, request: str, place: str) -> Show:
+def elsewhere(place: Place, name: str) -> Show:
     """The code is for another appliance, of this name."""
-    return Show(link=link, outlet=outlet, request=request, note=Note.OTHER_OUTLET, lines=[_line(place)])
+    return Show(
+        link=place.link,
+        outlet=place.outlet,
+        request=place.request,
+        note=Note.OTHER_OUTLET,
+        lines=[_line(name)],
+    )
 
 
-def wrong(link: int, outlet: int, request: str, locked_s: int) -> Show:
+def wrong(place: Place, locked_s: int) -> Show:
     """There is no such code; with the seconds for which only long ones are taken from now, if any."""
     return Show(
-        link=link, outlet=outlet, request=request, note=Note.WRONG_CODE, life_s=min(locked_s, 86_400) or None
+        link=place.link,
+        outlet=place.outlet,
+        request=place.request,
+        note=Note.WRONG_CODE,
+        life_s=locked_s or None,
     )
 
 
-def locked(link: int, outlet: int, request: str, life_s: int) -> Show:
-    """Only long codes are taken for so many seconds."""
-    return Show(link=link, outlet=outlet, request=request, note=Note.LOCKED, life_s=max(1, life_s))
+def locked(place: Place, wait_ms: int) -> Show:
+    """So long until a code of this length is taken."""
+    return Show(
+        link=place.link,
+        outlet=place.outlet,
+        request=place.request,
+        note=Note.LOCKED,
+        life_s=-(-wait_ms // 1000),
+    )
 
 
-def told(link: int, outlet: int, request: str, note: Note) -> Show:
+def told(place: Place, note: Note) -> Show:
     """A note without figures."""
-    return Show(link=link, outlet=outlet, request=request, note=note)
+    return Show(link=place.link, outlet=place.outlet, request=place.request, note=note)
 
 
 def _line(text: str) -> str:

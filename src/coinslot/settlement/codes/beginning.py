@@ -16,12 +16,14 @@ from typing import Final, TypeAlias
 import asyncpg
 
 from coinslot.access import guarding
+from coinslot.access.odds import RULES, Kind
 from coinslot.keyring import Keyring
 from coinslot.settlement.codes import answers, digits, guard, rows
 from coinslot.settlement.codes.kept import Place, keep, kept_answer, place_of
 from coinslot.settlement.codes.matching import Match, Meaning, meaning_of
 from coinslot.settlement.codes.model import CodeRow
 from coinslot.settlement.codes.opening import Opened, open_with
+from coinslot.settlement.offline.typed import Begun, begin_offline, match_offline
 from coinslot.settlement.payments.beginning import NOT_LONG
 from coinslot.settlement.payments.unit import Connection, Pool, transaction
 from coinslot.settlement.points import Purpose
@@ -85,7 +87,7 @@ class Codes:
         wait_ms = guarding.wait_ms(state, locked.now_ms, length)
         if wait_ms:
             # Not kept: the same request may be asked again when the time is over.
-            return [(terminal, answers.locked(place.link, place.outlet, place.request, -(-wait_ms // 1000)))]
+            return [(terminal, answers.locked(place, wait_ms))]
         if (taken := guarding.taken(state, locked.now_ms, length)) != guarding.decayed(state, locked.now_ms):
             await guard.save(connection, locked, place.keypad.key, taken)
         answer = await self._answer(connection, place, locked, said.digits)
@@ -104,19 +106,33 @@ class Codes:
             case Match(Meaning.OPENS, CodeRow() as row):
                 return await open_with(connection, place, row)
             case Match(Meaning.USED, _):
-                return _told(place, Note.CODE_USED)
+                return answers.told(place, Note.CODE_USED)
             case Match(Meaning.EXPIRED, _):
-                return _told(place, Note.CODE_EXPIRED)
+                return answers.told(place, Note.CODE_EXPIRED)
             case Match(Meaning.ELSEWHERE, CodeRow() as row):
                 await guard.count_wrong(connection, locked, place.keypad, len(typed))
                 await self._redraw(connection, row)
                 where = await _name_of(connection, row)
-                return answers.elsewhere(place.link, place.outlet, place.request, where)
+                return answers.elsewhere(place, where)
             case _:
+                promised = await self._promised(connection, place, typed)
+                if promised is not None:
+                    return promised
                 after = await guard.count_wrong(connection, locked, place.keypad, len(typed))
-                return answers.wrong(
-                    place.link, place.outlet, place.request, guarding.locked_s(after, locked.now_ms)
-                )
+                return answers.wrong(place, guarding.locked_s(after, locked.now_ms))
+
+    async def _promised(self, connection: Connection, place: Place, typed: str) -> Opened | Show | None:
+        """A code made for the time without the link is as good with it. Digits that none has are a guess: None."""
+        if len(typed) != RULES[Kind.PROMISED].digits:
+            return None
+        asked = (place.operator, place.terminal, place.outlet)
+        session = await match_offline(connection, self._keyring, *asked, typed)
+        if session is None:
+            return None
+        begun = await begin_offline(connection, place.operator, session)
+        if isinstance(begun, Begun):
+            return Opened(session=begun.session, sends=begun.sends)
+        return None if begun is Note.WRONG_CODE else answers.told(place, begun)
 
     async def _redraw(self, connection: Connection, row: CodeRow) -> None:
         times = row.draw + 1
@@ -150,9 +166,5 @@ async def _name_of(connection: Connection, row: CodeRow) -> str:
     return name
 
 
-def _told(place: Place, note: Note) -> Show:
-    return answers.told(place.link, place.outlet, place.request, note)
-
-
 def _plain(said: CodeEntered, note: Note) -> Show:
-    return answers.told(said.link, said.outlet, said.request, note)
+    return Show(link=said.link, outlet=said.outlet, request=said.request, note=note)

@@ -21,6 +21,9 @@ _COUNT: Final = """
         SELECT x.scope FROM keypad_code x WHERE x.ended_at IS NULL AND x.expires_at > clock_timestamp()
             AND x.operator_id || '' = $1 AND x.terminal_id IS NULL AND x.site_id = k.site_id AND x.room = k.room
             AND k.room <> ''
+        UNION ALL
+        SELECT 'promised' FROM offline_code x WHERE x.burnt_at IS NULL
+            AND x.operator_id || '' = $1 AND x.terminal_id = k.terminal_id AND x.outlet = k.outlet
     ) c
     GROUP BY k.terminal_id, k.outlet, c.scope
 """

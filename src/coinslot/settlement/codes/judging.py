@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace as copied
+from copy import deepcopy
 from typing import Final
 
 from msgspec.structs import replace
@@ -82,7 +82,8 @@ async def judge(
         alone = StartBatch(
             Batch(now=opened.batch.now, terminals=opened.batch.terminals),
             [replace(view, busy=False)],
-            {purse: copied(wallet) for purse, wallet in opened.wallets.items()},
+            deepcopy(opened.wallets),
+            deepcopy(opened.counted),
         )
         try:
             [answer] = plan([request], alone, dict(uses))
@@ -99,4 +100,6 @@ def _told(answer: Refused) -> CodeRefused:
     word = answer.reason.value
     reason = _OTHERWISE.get(word) or CodeRefusal(word)
     balance_minor = answer.balance_minor if answer.arrears_minor is None else answer.arrears_minor
-    return CodeRefused(reason=reason, needed_minor=answer.needed_minor, balance_minor=balance_minor)
+    return CodeRefused(
+        reason=reason, needed_minor=answer.needed_minor, balance_minor=balance_minor, again_at=answer.again_at
+    )

@@ -93,6 +93,8 @@ class CodeRefused(Struct, frozen=True, kw_only=True):
     needed_minor: int | None = None
     balance_minor: int | None = None
     """What the customer has; where they owe, how much."""
+    again_at: datetime | None = None
+    """From when on it may be asked for again, where only hours or a quota stand in the way."""
 
 
 class KeypadState(Struct, frozen=True, kw_only=True):

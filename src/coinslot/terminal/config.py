@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, cast
@@ -10,7 +11,9 @@ from typing import Annotated, cast
 import msgspec
 from msgspec import Meta, Struct
 
+from coinslot.terminal import wiring as wirings
 from coinslot.terminal.clock import Clock
+from coinslot.terminal.drivers.tables import BusTable, Name, WatchdogTable, Wiring
 from coinslot.terminal.ports import Hardware
 from coinslot.terminal.settings import MIB, Language, OutletSettings, Settings
 from coinslot.terminal.simulated import Model, settings_for, simulate
@@ -35,6 +38,12 @@ class FileConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outlets: tuple[OutletSettings, ...] = ()
     seed: int = 0
     """Of the simulated appliance."""
+    bus: dict[Name, BusTable] = {}
+    """Serial ports by name."""
+    watchdog: WatchdogTable | None = None
+    wiring: tuple[Wiring, ...] = ()
+    """What the outlets are wired to, one for each of them; empty for simulated and foreign hardware. In the file it
+    stands in the outlets' own tables."""
 
 
 def load(path: Path | None) -> FileConfig:
@@ -42,14 +51,42 @@ def load(path: Path | None) -> FileConfig:
     if path is None:
         return FileConfig()
     try:
-        config = msgspec.toml.decode(path.read_bytes(), type=FileConfig)
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        config = msgspec.convert(wirings.split(raw, _refuser(path)), FileConfig)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+    except (msgspec.MsgspecError, ValueError) as error:  # bad TOML and bad UTF-8 are ValueErrors
+        raise ConfigError(f"{path}: {wirings.place(str(error))}") from None
+    if config.bus and not config.wiring:
+        raise ConfigError(f"{path}: bus: nothing hangs on it; outlets need a valve and a meter to use it")
+    config = _followed(config, raw)
     for outlet in config.outlets:
         _check_power(path, outlet)
+    found = wirings.flaw(config.outlets, config.wiring, config.bus, config.watchdog, config.language)
+    if found is not None:
+        raise ConfigError(f"{path}: {found[0]}: {found[1]}")
     return config
+
+
+def _refuser(path: Path) -> Callable[[str, str], ConfigError]:
+    def refuse(key: str, reason: str) -> ConfigError:
+        return ConfigError(f"{path}: {key}: {reason}")
+
+    return refuse
+
+
+def _followed(config: FileConfig, raw: wirings.Toml) -> FileConfig:
+    """The settings that follow from the wiring filled in."""
+    said = cast(list[dict[str, object]], raw.get("outlets", []))
+    outlets = []
+    for number, outlet in enumerate(config.outlets):
+        if number < len(config.wiring):
+            keys = frozenset(key for key, value in said[number].items() if not isinstance(value, dict))
+            outlet = msgspec.convert(
+                {**msgspec.to_builtins(outlet), **wirings.follow(config.wiring[number], keys)}, OutletSettings
+            )
+        outlets.append(outlet)
+    return msgspec.structs.replace(config, outlets=tuple(outlets))
 
 
 def _check_power(path: Path, outlet: OutletSettings) -> None:
@@ -81,10 +118,29 @@ def settings(config: FileConfig, terminal: str) -> Settings:
     )
 
 
+def _wired(config: FileConfig) -> Hardware:
+    from coinslot.terminal.drivers.wired import WiredAppliance
+
+    try:
+        return WiredAppliance(config.wiring, config.bus)
+    except OSError as error:
+        raise ConfigError(
+            f"the hardware is not as the configuration says: {error}\n"
+            "Is the agent running already (systemctl status coinslot-terminal)? Is the device there, and may this "
+            "user use it?"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"a driver needs {error.name}, which is not installed\nRun: pip install 'coinslot[terminal]'"
+        ) from None
+
+
 def hardware(config: FileConfig, terminal: Settings, clock: Clock) -> Hardware:
     """The appliance: a driver's, or a simulated one. ConfigError when there is no such driver."""
-    if not config.hardware:
-        made: Hardware = simulate(config.simulated, clock, config.seed)
+    if config.wiring:
+        made: Hardware = _wired(config)
+    elif not config.hardware:
+        made = simulate(config.simulated, clock, config.seed)
     else:
         module, _, name = config.hardware.partition(":")
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import random
 import signal
 import sys
@@ -24,10 +25,12 @@ from coinslot.engines.postgres import EmbeddedPostgres
 from coinslot.fleet.api_keys import create_api_key
 from coinslot.fleet.bulk import TerminalCredentials
 from coinslot.fleet.store import create_operator
+from coinslot.keyring import Keyring
 from coinslot.ledger import store as ledger
 from coinslot.ledger.accounts import customer_principal, hold_principal
 from coinslot.ledger.events import cash_topup
 from coinslot.ledger.verify import verify
+from coinslot.settlement.codes.issuing import CodeView, issue
 from coinslot.settlement.points import ENVIRONMENT
 from coinslot.terminal.actions import Action, OpenValve
 from coinslot.terminal.agent import Agent
@@ -51,6 +54,9 @@ POINTS_PER_MAJOR = 1_000
 """Enough points that a session for a few fen earns some."""
 WATER_UL = 250_000
 """Enough to cost something: a session for nothing would prove little."""
+SECRET = "a secret for tests alone, 32 letters"
+_MOMENTS_UNTIL_TYPED_AGAIN = 300
+"""Somebody who sees nothing happen types once more after some three seconds."""
 
 
 class Way(Enum):
@@ -65,7 +71,9 @@ class Way(Enum):
     SILENT = auto()
     """Every start command is lost: silence, a ping, a hello that proves it, the hold released."""
     CODE = auto()
-    """Somebody types a code first, which is answered on the display."""
+    """Somebody types a wrong code first, which is answered on the display."""
+    TYPED = auto()
+    """Started by a code that its customer types, and types again while nothing happens."""
     ASIDE = auto()
     """The ledger refuses the capture, so that the final record is kept for a person."""
 
@@ -105,6 +113,7 @@ CRASHES: list[Crash] = [
     *_both("send.welcome", Way.KEY),
     *_both("send.ping", Way.SILENT, pace=20),
     *_both("send.show", Way.CODE),
+    *_both("commit.code", Way.TYPED, pace=1),
 ]
 
 
@@ -202,7 +211,7 @@ class Life:
         await becomes(lambda: self.agent.core.link.is_up, "the terminal's welcome")
         if way is Way.CODE:
             await self._type_a_code(server)
-        session = await self._start(server)
+        session = await (self._typed() if way is Way.TYPED else self._start(server))
         if way is Way.SILENT:
             await self._fall_silent(session)
         else:
@@ -236,6 +245,28 @@ class Life:
         for digit in "12345678#":
             self.appliance.press(KeyPressed(0, digit))
         await becomes(lambda: bool(server.deaths), f"the kill at {self._crash.point}")
+
+    async def _typed(self) -> SessionId:
+        scene = self._scene
+        code = await issue(
+            scene.pool,
+            Keyring(SECRET),
+            operator=scene.operator,
+            customer=scene.customer,
+            appliance=scene.terminal.appliance_id,
+            key="only-one",
+        )
+        assert isinstance(code, CodeView), code
+        began = "SELECT session_id FROM session WHERE operator_id = $1"
+        async with asyncio.timeout(25):
+            for again in itertools.count():
+                if again % _MOMENTS_UNTIL_TYPED_AGAIN == 0:
+                    for key in f"{code.digits}#":
+                        self.appliance.press(KeyPressed(0, key))
+                if (session := await scene.pool.fetchval(began, scene.operator)) is not None:
+                    return SessionId(session)
+                await a_moment()
+        raise AssertionError
 
     async def _start(self, server: KeptServer) -> SessionId:
         scene = self._scene
@@ -284,7 +315,8 @@ async def live_through(
     scene = await make_scene(pool)
     life = Life(crash, scene, broker, folder)
     first = {ENVIRONMENT: f"{crash.point}:{crash.nth}"} if crash.point else {}
-    async with KeptServer(folder, engines_environment(database_url, broker), first) as server:
+    environment = {**engines_environment(database_url, broker), "COINSLOT_SECRET_KEY": SECRET}
+    async with KeptServer(folder, environment, first) as server:
         await server.url()  # nobody lets a terminal in before, and it would wait longer each time
         running = asyncio.create_task(life.agent.run())
         try:

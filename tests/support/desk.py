@@ -42,6 +42,8 @@ class PlayedTerminal:
         self.seq = 0
         """The last record's number."""
         self.boot = 1
+        self.offline: list[str] = []
+        """The terms of offline codes that its hellos name."""
 
     async def connects(self, *, link: int | None = None, open_sessions: Sequence[str] = ()) -> list[Down]:
         """A new connection and its first hello."""
@@ -67,6 +69,7 @@ class PlayedTerminal:
                 at_ms=at_ms,
                 boot=self.boot,
                 open_sessions=list(open_sessions),
+                offline=list(self.offline),
             )
         )
 

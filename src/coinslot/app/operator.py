@@ -12,6 +12,7 @@ from coinslot.app.operator_fapiao import fapiao
 from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, terminal
 from coinslot.app.operator_history import alarm, readings, review
 from coinslot.app.operator_merchants import merchant
+from coinslot.app.operator_offline import offline
 from coinslot.app.operator_parties import party, statement
 from coinslot.app.operator_people import api_key, customer, staff
 from coinslot.app.operator_provider_bills import provider_bill
@@ -87,5 +88,6 @@ for part in (
     webhook,
     desk,
     fapiao,
+    offline,
 ):
     command.add_command(part)

@@ -28,6 +28,8 @@ class Site(Struct, frozen=True, kw_only=True):
     name: str
     timezone: str
     created_at: datetime
+    offline_credit_minor: int = 0
+    """What a code for the time without a link is good for; 0: there are none."""
 
 
 class Appliance(Struct, frozen=True, kw_only=True):

@@ -66,7 +66,7 @@ async def offer(
 ) -> OfflineOffer | None:
     """What a code for this outlet would hold, whether one can be had now or not; None where none can ever be had."""
     place = await place_of(pool, operator, appliance, outlet)
-    if place is None or place.closed:
+    if place is None or place.closed or not place.sold:
         return None
     terms = await terms_in_force(pool, place.terminal_id, outlet)
     if terms is None or not terms.held or terms.appliance_id != appliance:
@@ -101,6 +101,8 @@ async def issue_offline(
     place = await place_of(pool, operator, appliance, outlet)
     if place is None:
         return OfflineRefused(reason=OfflineRefusal.NO_SUCH_PLACE)
+    if not place.sold:
+        return OfflineRefused(reason=OfflineRefusal.NOT_HERE)
     request = StartRequest(
         operator=operator,
         customer=customer,

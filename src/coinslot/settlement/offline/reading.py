@@ -18,15 +18,18 @@ from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SessionId, Si
 
 # Pinned to its keys, see settlement/store.py.
 _PLACE: Final = """
-    SELECT x.terminal_id, a.closed, coalesce(l.online, false) AS online
+    SELECT x.terminal_id, a.closed, coalesce(l.online, false) AS online,
+           si.offline_credit_minor > 0 AND x.tariff_id IS NOT NULL AS sold
     FROM outlet x
     JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
+    JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
     JOIN terminal t ON t.operator_id = x.operator_id AND t.terminal_id = x.terminal_id AND t.revoked_at IS NULL
     LEFT JOIN terminal_link l ON l.operator_id = x.operator_id AND l.terminal_id = x.terminal_id
     WHERE x.operator_id = $1 AND x.appliance_id = $2 AND x.outlet = $3 ORDER BY x.terminal_id LIMIT 1
 """
 _CODES: Final = """
-    SELECT c.session_id, c.count, c.made_at, c.terminal_id, c.outlet, c.terms_id, o.key_check, o.starting_code, o.value,
+    SELECT c.session_id, c.count, s.created_at AS made_at, c.terminal_id, c.outlet, c.terms_id,
+           o.key_check, o.starting_code, o.value,
            s.state, s.started_at, s.stop_asked_at, s.appliance_id, s.currency,
            s.hold_principal_minor + s.hold_bonus_minor AS credit_minor,
            coalesce(a.site_id, '') AS site_id, coalesce(l.online, false) AS online, c.burnt_at, clock_timestamp() AS now
@@ -51,6 +54,9 @@ class OfflinePlace(Struct, frozen=True, kw_only=True):
     terminal_id: TerminalId
     closed: bool
     online: bool
+    sold: bool
+    """Whether the operator wants such codes here, and the outlet has a price. Terms may outlive both while their
+    terminal is away."""
 
 
 class _Row(Struct, frozen=True, kw_only=True):

@@ -76,6 +76,11 @@ _ADD_TERMS = f"""
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10, $11, $12, $13) RETURNING {TERMS_COLUMNS}
 """
 _OVER = "UPDATE offline_terms SET over_at = clock_timestamp() WHERE operator_id = $1 AND terms_id = $2 AND over_at IS NULL"
+_OVER_OF = """
+    UPDATE offline_terms o SET over_at = clock_timestamp() FROM offline_code c
+    WHERE c.operator_id = $1 AND c.session_id = $2
+      AND o.operator_id = c.operator_id AND o.terms_id = c.terms_id AND o.over_at IS NULL
+"""
 _TOLD = """
     UPDATE offline_terms SET told_link = $3, told_at = clock_timestamp()
     WHERE operator_id = $1 AND terms_id = ANY ($2::text[])
@@ -148,6 +153,11 @@ async def add_terms(connection: Connection, new: Terms) -> None:
 async def end_terms(connection: Connection, terms: Terms) -> None:
     """No code is made under these any more."""
     await connection.execute(_OVER, terms.operator_id, terms.terms_id)
+
+
+async def end_terms_of(connection: Connection, operator: OperatorId, session: SessionId) -> None:
+    """The same for the terms of one code."""
+    await connection.execute(_OVER_OF, operator, session)
 
 
 async def note_told(connection: Access, operator: OperatorId, terms: Sequence[Terms], link: int) -> None:

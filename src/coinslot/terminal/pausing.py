@@ -42,11 +42,11 @@ class Pauses:
         if outlives and not self._scribe.has_room(len(self._scribe.kept.open)):
             return
         self._scribe.act(ShutValve(tap.number))
+        run.pause(now)
         self._sessions.count_seconds(tap, run)
         self._sessions.checkpoint(tap, at_once=True)
         if outlives:
             self._remember(run, paused=True)
-        run.pause(now)
         tap.order(open_it=False, now=now)
 
     def _go_on(self, tap: Tap, run: Run) -> None:

@@ -118,6 +118,8 @@ class Run:
 
     def pause(self, now: int) -> None:
         """It is shut from now on."""
+        if self.by_time:
+            self.last_at = now
         self.paused_at = now
 
     def go_on(self, now: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import click
 import msgspec
 
+from coinslot.app.checks_codes import check_codes
 from coinslot.app.checks_doors import check_doors
 from coinslot.app.checks_engines import check_broker, check_database
 from coinslot.app.checks_machine import check_machine
@@ -80,6 +81,7 @@ async def _look(settings: Settings, installation: Installation) -> list[Finding]
         finding.state is not State.WRONG for finding in findings if finding.check in ("database", "schema")
     ):
         findings += await check_whose(settings, installation.database_url)
+        findings += await check_codes(installation.database_url)
     async for finding in check_broker(installation.broker):
         if finding.check == "auth callout" and "nats" in own:
             findings.append(skipped("auth callout", "the server is not running"))

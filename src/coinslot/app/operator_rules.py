@@ -75,6 +75,13 @@ def rules_show(operator: str | None, as_json: bool) -> None:
     "refund_alone",
     help="What one member of staff may give back in a day without a second person, such as 50.00.",
 )
+@click.option(
+    "--pause",
+    "pause_s",
+    type=int,
+    metavar="SECONDS",
+    help="For how long a user may pause a session, all its pauses together; 0 for not at all.",
+)
 @options
 def rules_set(
     real_name: str | None,
@@ -87,12 +94,13 @@ def rules_set(
     topup_own: bool | None,
     bonus_pause_days: int | None,
     refund_alone: str | None,
+    pause_s: int | None,
     operator: str | None,
     as_json: bool,
 ) -> None:
     """Change the rules that are named; the others stay as they are. Sessions and payments under way are untouched."""
     about_topups = (topup_least, topup_most, topup_own, bonus_pause_days)
-    about_staff = (real_name, points_per_major, phone_trust_days, help_phone, refund_alone)
+    about_staff = (real_name, points_per_major, phone_trust_days, help_phone, refund_alone, pause_s)
     if not topups and all(choice is None for choice in (*about_staff, *about_topups)):
         raise Problem(
             "There is nothing to set", "Name a rule, such as --real-name before-first-use; see --help."
@@ -117,6 +125,7 @@ def rules_set(
                 phone_trust_days=phone_trust_days,
                 help_phone=help_phone,
                 refund_alone_minor=None if refund_alone is None else parse_amount(refund_alone, currency),
+                pause_s=pause_s,
                 by=desk.by,
             )
             after = await set_topup_rules(desk.connection, own, changes, by=desk.by)

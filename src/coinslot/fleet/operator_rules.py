@@ -16,6 +16,7 @@ MAX_POINTS_PER_MAJOR: Final = 1000
 PHONE_TRUST_DAYS: Final = range(7, 3651)
 MAX_HELP_PHONE: Final = 40
 MAX_REFUND_ALONE: Final = 1_000_000_000
+MAX_PAUSE_S: Final = 3600
 
 
 class RealNameRule(StrEnum):
@@ -37,9 +38,11 @@ class OperatorRules(Struct, frozen=True, kw_only=True):
     """A number that nobody proved for so long may have been given to somebody else."""
     refund_alone_minor: int = 50_00
     """What one member of staff may give back in a day without a second person who agrees."""
+    pause_s: int = 300
+    """For how long a user may pause a session, all its pauses together; 0: not at all."""
 
 
-_COLUMNS = "real_name, points_per_major, phone_trust_days, refund_alone_minor"
+_COLUMNS = "real_name, points_per_major, phone_trust_days, refund_alone_minor, pause_s"
 
 
 async def find_rules(connection: Connection, operator_id: OperatorId) -> OperatorRules:
@@ -59,18 +62,22 @@ async def set_rules(
     phone_trust_days: int | None = None,
     help_phone: str | None = None,
     refund_alone_minor: int | None = None,
+    pause_s: int | None = None,
     by: str,
 ) -> OperatorRules:
     """Change the rules that are given and leave the others; they hold from the next start on. FieldError, MissingError."""
     _check(points_per_major, phone_trust_days)
     if refund_alone_minor is not None and not 0 <= refund_alone_minor <= MAX_REFUND_ALONE:
         raise FieldError("refund_alone_minor", f"must be 0 to {MAX_REFUND_ALONE}, not {refund_alone_minor}")
+    if pause_s is not None and not 0 <= pause_s <= MAX_PAUSE_S:
+        raise FieldError("pause_s", f"must be 0 to {MAX_PAUSE_S} seconds, not {pause_s}")
     chosen = {
         "real_name": None if real_name is None else real_name.value,
         "points_per_major": points_per_major,
         "phone_trust_days": phone_trust_days,
         "help_phone": None if help_phone is None else _check_help_phone(help_phone),
         "refund_alone_minor": refund_alone_minor,
+        "pause_s": pause_s,
     }
     changed = {name: value for name, value in chosen.items() if value is not None}
     async with connection.transaction():
@@ -78,7 +85,7 @@ async def set_rules(
             "UPDATE operator SET real_name = COALESCE($2, real_name),"
             " points_per_major = COALESCE($3, points_per_major),"
             " phone_trust_days = COALESCE($4, phone_trust_days), help_phone = COALESCE($5, help_phone),"
-            " refund_alone_minor = COALESCE($6, refund_alone_minor)"
+            " refund_alone_minor = COALESCE($6, refund_alone_minor), pause_s = COALESCE($7, pause_s)"
             f" WHERE operator_id = $1 RETURNING {_COLUMNS}",
             operator_id,
             *chosen.values(),

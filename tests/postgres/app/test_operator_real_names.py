@@ -80,6 +80,7 @@ USUAL = {
     "topup_own": True,
     "bonus_pause_days": 30,
     "refund_alone_up_to": "50.00",
+    "pause_s": 300,
 }
 
 

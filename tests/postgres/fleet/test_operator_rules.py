@@ -53,6 +53,8 @@ async def test_what_is_not_named_stays(pool: Pool, owner: Connection, north: Ope
         ("points_per_major", 2**70),
         ("phone_trust_days", 6),
         ("phone_trust_days", 3651),
+        ("pause_s", -1),
+        ("pause_s", 3601),
         ("help_phone", "x" * 41),
         ("help_phone", "a\0b"),
         ("help_phone", "a\u202eb"),
@@ -85,6 +87,8 @@ async def test_the_database_holds_the_same_bounds(owner: Connection, north: Oper
         "phone_trust_days = 6",
         "phone_trust_days = 3651",
         "real_name = 'sometimes'",
+        "pause_s = -1",
+        "pause_s = 3601",
     ):
         with pytest.raises(asyncpg.CheckViolationError):
             await owner.execute(f"UPDATE operator SET {change} WHERE operator_id = $1", north)

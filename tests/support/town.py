@@ -29,7 +29,7 @@ from coinslot.sandbox.appliances.terminal import SimulatedTerminal
 from coinslot.sessions.model import Session
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.store import PostgresBooks
-from coinslot.terminal.events import StopKey
+from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.web.wall.port import Paid
 from coinslot.wire.ids import CustomerId, OperatorId, SessionId, new_id
 
@@ -64,7 +64,9 @@ class Town:
         pool: Pool,
         folder: Path,
         payments: DemoPayments | None = None,
+        showers: int = 0,
     ) -> None:
+        self._showers = showers
         self._database_url = database_url
         self._broker = broker
         self._folder = folder
@@ -87,6 +89,8 @@ class Town:
         self.world = await open_world(self.pool, self._folder / "api-key")
         everything = make_terminals(self.world, self._broker, self._folder / "journals", seed=1, speed=SPEED)
         here = {one.terminal_id for one in self.world.demo.dispensers}
+        if self._showers:
+            here = {one.terminal_id for one in self.world.demo.showers[: self._showers]}
         if self._payments is not None:
             here = {one.credentials.terminal_id for one in self.world.demo.rooms}
         self.terminals = [one for one in everything if one.id in here]
@@ -146,6 +150,11 @@ class Town:
         return self.stack.http_url
 
     @property
+    def owner_url(self) -> str:
+        """Of the database, for what the product itself may not do."""
+        return self._database_url
+
+    @property
     def operator(self) -> OperatorId:
         """Whose it all is."""
         return self.world.operator
@@ -160,6 +169,11 @@ class Town:
     def press_stop(self, terminal: SimulatedTerminal, outlet: int = 0) -> None:
         """The button beside the tap."""
         terminal.appliance.press(StopKey(outlet))
+
+    def type(self, terminal: SimulatedTerminal, keys: str) -> None:
+        """Press these keys on its keypad, one after the other."""
+        for key in keys:
+            terminal.appliance.press(KeyPressed(0, key))
 
     async def online(self, terminal: SimulatedTerminal, *, there: bool = True) -> None:
         """Wait until the server knows the terminal to be there, or to be gone."""
@@ -259,10 +273,10 @@ class Town:
 
 @contextlib.asynccontextmanager
 async def open_town(
-    database_url: str, broker: BrokerAccess, folder: Path, *, hotel: bool = False
+    database_url: str, broker: BrokerAccess, folder: Path, *, hotel: bool = False, showers: int = 0
 ) -> AsyncIterator[Town]:
     """A town over a migrated database of its own; journals go into `folder`. With `hotel` the appliances are those of
-    its rooms, and providers' sandbox runs beside the server.
+    its rooms, and providers' sandbox runs beside the server; with `showers` they are so many showers.
     """
     pool = await open_pool(database_url, min_size=1, max_size=4)
     try:
@@ -270,7 +284,7 @@ async def open_town(
             payments = None
             if hotel:
                 payments = await ending.enter_async_context(DemoPayments(folder, "127.0.0.1"))
-            town = Town(database_url, broker, pool, folder, payments)
+            town = Town(database_url, broker, pool, folder, payments, showers)
             await town.open()
             ending.push_async_callback(town.close)
             yield town

@@ -62,7 +62,9 @@ class CodeText(Struct, frozen=True, kw_only=True):
     phase: Phase
     title: str
     detail: str
-    """What became of it and what to do next; for one that can be typed, where that is."""
+    """What became of it and what to do next; for one that can be typed, what it opens."""
+    where: str
+    """Where that is; empty once it can be typed no more."""
     groups: tuple[str, ...]
     left_ms: int
     life_ms: int
@@ -108,7 +110,8 @@ def code_text(page: Page, code: CodeView, place: Place, now: datetime) -> CodeTe
     cap = "" if code.cap_minor is None else figures.money(code.cap_minor, place.currency)
     return CodeText(
         phase=phase,
-        title=page.say(_TITLES[phase]),
+        title=page.say(_FOR_A_FRIEND if live and code.for_friend else _TITLES[phase]),
+        where=place.where if live else "",
         detail=_detail(page, code, place, phase),
         groups=groups(code.digits) if live else (),
         left_ms=left_ms,
@@ -122,9 +125,9 @@ def code_text(page: Page, code: CodeView, place: Place, now: datetime) -> CodeTe
 def _detail(page: Page, code: CodeView, place: Place, phase: Phase) -> str:
     match phase:
         case Phase.LIVE if code.appliance is None:
-            return page.say("At any free shower: %(where)s", where=place.where)
+            return page.say("Any free shower")
         case Phase.LIVE:
-            return place.whole
+            return place.appliance
         case Phase.USED if code.for_friend:
             return page.say("Your friend has typed it. You pay for this use, up to the limit that you set.")
         case Phase.USED:
@@ -169,6 +172,7 @@ def _share(page: Page, code: CodeView, place: Place, cap: str) -> str:
     )
 
 
+_FOR_A_FRIEND: Final = marked("Send this code to your friend")
 _TITLES: Final = {
     Phase.LIVE: marked("Type this code on the keypad"),
     Phase.USED: marked("This code was used"),

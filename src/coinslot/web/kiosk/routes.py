@@ -191,7 +191,7 @@ async def _choose(
         "kiosk/choose.html",
         status=status,
         styles=STYLES,
-        scripts=("once.js",),
+        scripts=("once.js", "leave.js"),
         kiosk=kiosk,
         rooms=rooms,
         any=ANY,
@@ -233,6 +233,7 @@ async def _show(page: Page, code: CodeView) -> Response[bytes]:
     return page.show(
         "kiosk/code.html",
         styles=STYLES,
+        scripts=("leave.js",),
         place=place,
         text=code_text(page, code, place, datetime.now(UTC)),
         seconds=door.KNOWN_S,

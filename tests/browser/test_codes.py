@@ -1,0 +1,272 @@
+"""Codes for keypads, from the phone through the real agent to the bill: one's own, a friend's, without a link, at a kiosk."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from coinslot.engines.broker import EmbeddedBroker
+from coinslot.engines.connect import connect_owner
+from coinslot.fleet.front_desks import add_desk
+from coinslot.ledger.verify import verify
+from coinslot.people.cards import give_card
+from coinslot.sandbox.appliances.terminal import SimulatedTerminal
+from coinslot.wire.ids import SessionId
+from tests.browser.conftest import Visit
+from tests.support.bathhouse import (
+    CREDIT_MINOR,
+    NO_SCRIPTS,
+    comes,
+    digits_on,
+    gets_code,
+    knows_terms,
+    open_bathhouse,
+    runs,
+    typed,
+)
+from tests.support.browser import Phone, Visitor
+from tests.support.customer_steps import BILL, METER, bill_comes, expect_phase, session_on
+from tests.support.engines import create_database, drop_database
+from tests.support.looks import faults
+from tests.support.town import Town
+
+MINE, OTHERS, GIVERS, AWAYS, CARDS = (f"1380013800{number}" for number in range(5))
+"""Each test has a customer and a shower of its own: they share the town."""
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def bathhouse(
+    admin_url: str,
+    template_name: str,
+    broker_engine: EmbeddedBroker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Town]:
+    url = await create_database(admin_url, template_name)
+    try:
+        async with open_bathhouse(
+            url, broker_engine.access, tmp_path_factory.mktemp("bathhouse"), showers=4
+        ) as opened:
+            yield opened
+    finally:
+        await drop_database(admin_url, url)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: Browser, bathhouse: Town) -> AsyncIterator[Visit]:
+    async with contextlib.AsyncExitStack() as ending:
+
+        async def come(phone: Phone = Phone()) -> Visitor:  # noqa: B008 - it is frozen
+            return await ending.enter_async_context(Visitor(browser, bathhouse.url, phone))
+
+        yield come
+
+
+async def sound(town: Town) -> None:
+    """Nothing is missing in the books."""
+    async with town.pool.acquire() as connection:
+        report = await verify(connection)
+    assert report.sound, report.faults
+
+
+async def sessions_of(town: Town, phone: str) -> list[SessionId]:
+    """All that this number has used."""
+    return await town.sessions(await town.customer(phone))
+
+
+async def test_a_code_is_typed_paused_and_billed(bathhouse: Town, visit: Visit) -> None:
+    customer, shower = await visit(), bathhouse.terminals[0]
+    page = await comes(bathhouse, customer, MINE)
+    digits = await gets_code(page, 0)
+    assert len(digits) == 8
+    assert await faults(page) == []
+    await customer.opens("/use")
+    assert await digits_on(page) == digits
+
+    bathhouse.type(shower, f"{digits}#")
+    # The page has noticed by itself.
+    await page.wait_for_url(METER)
+    session = session_on(page)
+    assert await runs(bathhouse, shower) == session
+    bathhouse.type(shower, "*")
+    await expect_phase(page, "paused")
+    await bathhouse.until(lambda: goes_on(bathhouse, shower), "the end of the pause")
+    await expect_phase(page, "running")
+    bathhouse.type(shower, "#")
+    await bill_comes(page)
+    row = await bathhouse.settled(session)
+    assert row.captured_minor is not None
+    assert await bathhouse.principal(await bathhouse.customer(MINE)) == 20_00 - row.captured_minor
+    await sound(bathhouse)
+
+
+async def test_renewed_cancelled_and_expired_codes_open_nothing(bathhouse: Town, visit: Visit) -> None:
+    customer, shower = await visit(NO_SCRIPTS), bathhouse.terminals[1]
+    page = await comes(bathhouse, customer, OTHERS)
+    first = await gets_code(page, 1)
+    await page.click("button[form=new]")
+    second = await digits_on(page)
+    assert second != first
+    await page.click("button[form=cancel]")
+    await expect(page.locator("[data-code]")).to_have_count(0)
+    await page.click("button[form=new]")
+    third = await digits_on(page)
+    code = page.url.rsplit("/", 1)[-1]
+    owner = await connect_owner(bathhouse.owner_url)
+    await owner.execute("UPDATE keypad_code SET expires_at = now() - interval '1 s' WHERE code_id = $1", code)
+    await owner.close()
+    await page.reload()
+    await expect(typed(page)).to_have_count(0)
+    await expect(page.locator("button[form=new]")).to_be_visible()
+
+    for digits, said in ((first, "Wrong code"), (third, "Code expired"), (second, "Wrong code")):
+        bathhouse.type(shower, f"{digits}#")
+        await bathhouse.until(lambda said=said: says(shower, said), f"{said!r} on the display")
+    assert await sessions_of(bathhouse, OTHERS) == []
+
+
+async def says(shower: SimulatedTerminal, words: str) -> bool:
+    """Whether these are on its display."""
+    return any(words in line for line in shower.outlet(0).lines)
+
+
+async def goes_on(town: Town, shower: SimulatedTerminal) -> bool:
+    """Press the key once more; so soon after the pause began it may be taken for a bounce."""
+    if not shower.outlet(0).is_open:
+        town.type(shower, "*")
+    return shower.outlet(0).is_open
+
+
+async def test_a_friends_code_costs_no_more_than_its_limit(bathhouse: Town, visit: Visit) -> None:
+    giver, shower = await visit(Phone(language="en", dark=True)), bathhouse.terminals[2]
+    page = await comes(bathhouse, giver, GIVERS)
+    await page.click("a[href^='/friend']")
+    giver.forgive("status of 422")
+    await page.fill("input[name=own]", "99")
+    await page.locator("input[name=place]").nth(2).check()
+    await page.click("button[form=go]")
+    await expect(page.locator(".wrong")).to_contain_text("¥20.00")
+    await page.fill("input[name=own]", "")
+    await page.check("input[name=cap][value='2']")
+    await page.click("button[form=go]")
+    digits = await digits_on(page)
+    assert digits in (await page.inner_text(".share")).replace(" ", "")
+    assert await faults(page, (320,)) == []
+
+    bathhouse.type(shower, f"{digits}#")
+    await expect(page.locator("a[href^='/s/']")).to_be_visible()
+    [session] = await sessions_of(bathhouse, GIVERS)
+    assert await runs(bathhouse, shower) == session
+    bathhouse.type(shower, "#")
+    row = await bathhouse.settled(session)
+    assert row.hold_minor == 2_00
+    await sound(bathhouse)
+
+
+async def test_a_code_works_while_the_shower_has_no_link(bathhouse: Town, visit: Visit) -> None:
+    customer, shower = await visit(Phone(language="en")), bathhouse.terminals[3]
+    await knows_terms(bathhouse, shower)
+    page = await comes(bathhouse, customer, AWAYS)
+    shower.cable.pull()
+    await bathhouse.online(shower, there=False)
+    await customer.opens("/bathrooms")
+    await page.click("a[href^='/offline?']")
+    assert await faults(page, (320,)) == []
+    await page.click("button[form=go]")
+    digits = await digits_on(page)
+    assert len(digits) == 9
+    owner = await bathhouse.customer(AWAYS)
+    assert await bathhouse.principal(owner) == 20_00 - CREDIT_MINOR
+    await customer.opens("/history")
+    await page.click("a[href^='/s/off_']")
+    assert await digits_on(page) == digits
+
+    bathhouse.type(shower, f"{digits}#")
+    session = await runs(bathhouse, shower)
+    bathhouse.type(shower, "#")
+    shower.cable.plug()
+    await page.wait_for_url(BILL, timeout=20_000)
+    assert session_on(page) == session
+    row = await bathhouse.settled(SessionId(session))
+    assert row.captured_minor
+    assert await bathhouse.principal(owner) == 20_00 - row.captured_minor
+    await sound(bathhouse)
+
+
+async def at_kiosk(bathhouse: Town, visit: Visit) -> tuple[Page, str, str]:
+    """A kiosk's page, and somebody's card and PIN."""
+    await bathhouse.login(CARDS)
+    await bathhouse.pays_at_counter(CARDS, 20_00)
+    async with bathhouse.pool.acquire() as connection:
+        _, link = await add_desk(
+            connection, bathhouse.operator, bathhouse.world.demo.site_id, name="Hall", by="test"
+        )
+        owner = await bathhouse.customer(CARDS)
+        card = await give_card(connection, bathhouse.keyring, bathhouse.operator, owner, by="test")
+    screen = await visit(Phone(desktop=True, width=1024, height=768))
+    page = await screen.opens(f"/desk/open/{link}")
+    await page.click("form[action^='/kiosk/open'] button")
+    await expect(page.locator("[data-keys]")).to_be_visible()
+    # What walks up to the kiosk walks into no front desk.
+    await screen.opens("/desk", status=401)
+    await screen.opens("/kiosk")
+    return page, card.card_no, card.pin
+
+
+async def test_somebody_without_a_phone_gets_a_code_at_the_kiosk(bathhouse: Town, visit: Visit) -> None:
+    page, number, pin = await at_kiosk(bathhouse, visit)
+    for digit in number + pin:
+        await page.click(f"[data-key='{digit}']")
+    await page.click("form[action='/kiosk/in'] button:not([type=button])")
+    await expect(page.locator(".tiles")).to_be_visible()
+    assert await faults(page, (1024,)) == []
+    assert CARDS not in await page.content()
+    await page.locator("button[name=place][value^='any:']").click()
+    digits = await digits_on(page)
+    assert len(digits) == 9
+    # It knows nobody any more, whatever is pressed next.
+    await page.goto("/kiosk")
+    await expect(page.locator("input[name=pin]")).to_have_value("")
+
+    shower = bathhouse.terminals[0]
+    bathhouse.type(shower, f"{digits}#")
+    await runs(bathhouse, shower)
+    bathhouse.type(shower, "#")
+    [session] = await sessions_of(bathhouse, CARDS)
+    await bathhouse.settled(session)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("phone", [Phone(), Phone(language="en", dark=True)], ids=["zh", "en, dark"])
+async def test_every_page_of_codes_has_nothing_to_complain_of(
+    bathhouse: Town, visit: Visit, phone: Phone
+) -> None:
+    customer, found = await visit(phone), []
+    number = f"1390013900{phone.dark:d}"
+    page = await comes(bathhouse, customer, number, 9_00)
+
+    async def judge(state: str) -> None:
+        found.extend(f"{state}: {fault}" for fault in await faults(page))
+
+    await judge("the room")
+    await gets_code(page, None)
+    await judge("nine digits")
+    await customer.opens("/me")
+    await judge("me")
+    await customer.opens("/bathrooms")
+    await judge("the room, with a code")
+    await page.click("a.having")
+    await page.click("button[form=cancel]")
+    await expect(typed(page)).to_have_count(0)
+    await judge("cancelled")
+    await customer.opens("/bathrooms")
+    await page.click("a[href^='/friend']")
+    await judge("for a friend")
+    await customer.opens("/code/cod_nobodys", status=404)
+    await judge("nobody's")
+    await customer.opens(bathhouse.sticker(bathhouse.terminals[0]))
+    await judge("the shower")
+    assert not found, "\n".join(found)

@@ -1,0 +1,89 @@
+"""Showers with keypads for tests of pages: the demo's, in one room, with credit for codes that work without the link."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from playwright.async_api import Locator, Page, expect
+
+from coinslot.engines.broker import BrokerAccess
+from coinslot.engines.connect import connect_owner
+from coinslot.fleet.offline_credit import set_offline_credit
+from coinslot.sandbox.appliances.terminal import SimulatedTerminal
+from tests.support.browser import Phone, Visitor
+from tests.support.town import Town, open_town
+
+ROOM = "三层东 · 3F East"
+CREDIT_MINOR = 5_00
+_HELD = """
+    SELECT EXISTS (SELECT FROM offline_terms WHERE terminal_id = $1 AND over_at IS NULL AND held)
+"""
+
+
+@contextlib.asynccontextmanager
+async def open_bathhouse(url: str, broker: BrokerAccess, folder: Path, showers: int) -> AsyncIterator[Town]:
+    """So many showers of one room, connected."""
+    async with open_town(url, broker, folder, showers=showers) as town:
+        owner = await connect_owner(url)
+        await owner.execute("UPDATE appliance SET room = $1 WHERE kind = 'shower'", ROOM)
+        await owner.close()
+        async with town.pool.acquire() as connection:
+            await set_offline_credit(
+                connection, town.operator, town.world.demo.site_id, CREDIT_MINOR, by="test"
+            )
+        yield town
+
+
+async def comes(
+    town: Town, visitor: Visitor, phone: str, amount_minor: int = 20_00, path: str = "/bathrooms"
+) -> Page:
+    """Logged in, with this on the wallet, at the choice of showers."""
+    login = await town.login(phone, visitor.phone.language)
+    await town.pays_at_counter(phone, amount_minor)
+    await visitor.holds(login.token)
+    return await visitor.opens(path)
+
+
+async def gets_code(page: Page, shower: int | None = 0) -> str:
+    """Choose this shower, or any free one, press, and read the digits."""
+    any_free = page.locator("input[name=place][value=any]")
+    if shower is None:
+        await any_free.check()
+    else:
+        await page.locator("input[name=place]:not([value=any])").nth(shower).check()
+    await page.click("button[form=go]")
+    return await digits_on(page)
+
+
+async def digits_on(page: Page) -> str:
+    """The code on the screen."""
+    await expect(typed(page)).to_be_visible()
+    return re.sub(r"\s", "", await typed(page).inner_text())
+
+
+def typed(page: Page) -> Locator:
+    """Where the digits stand."""
+    return page.locator("[data-typed]")
+
+
+async def knows_terms(town: Town, shower: SimulatedTerminal) -> None:
+    """Wait until the server knows that the terminal takes codes without the link."""
+
+    async def held() -> bool:
+        return bool(await town.pool.fetchval(_HELD, shower.id))
+
+    await town.until(held, f"terms at {shower.name}")
+
+
+async def runs(town: Town, shower: SimulatedTerminal, least_ml: int = 200) -> str:
+    """Wait until water has run there; the session by the terminal's own knowledge."""
+    await town.poured(shower, least_ml)
+    use = shower.use(0)
+    assert use is not None
+    return use.session
+
+
+NO_SCRIPTS = Phone(javascript=False)

@@ -1,12 +1,14 @@
-"""`coinslot terminal`: run the agent of one appliance."""
+"""`coinslot terminal`: run the agent of one appliance, check its parts, shut its valves."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import ssl
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +22,11 @@ from coinslot.terminal.agent import Agent
 from coinslot.terminal.clock import BUILD_MS, RealClock
 from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.terminal.journal import FileJournal
+from coinslot.terminal.keepers import Keeper, Systemd, keepers
 from coinslot.terminal.mqtt import Account, MakeTls, MqttConnection
+from coinslot.terminal.ports import Closing, Hardware
 from coinslot.terminal.rating import QuoteRater
-from coinslot.terminal.settings import Language
+from coinslot.terminal.settings import Language, Settings
 from coinslot.terminal.simulated import Model, SimulatedAppliance
 from coinslot.terminal.trust import moment_ms, tls_context
 from coinslot.terminal.watchdog import Watchdog
@@ -32,6 +36,7 @@ EXAMPLE = """\b
 Example:
   coinslot terminal --claim 7KQ2-M4XR --server https://pay.example.org --simulated shower
   coinslot terminal --config /etc/coinslot/terminal.toml
+  coinslot terminal check --config /etc/coinslot/terminal.toml
 
 The first line claims the terminal once and runs it; afterwards only the second is needed. On a simulated
 appliance, type digits and # for the keypad, or s for the stop key, then Enter.
@@ -51,8 +56,28 @@ class Arguments:
     verbose: bool
 
 
-@click.command(epilog=EXAMPLE, help="Run the agent of one appliance: valve, meter, display, journal, link.")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings in TOML.")
+class Runs(click.Group):
+    """A group whose first command needs no name: `coinslot terminal --config F` runs the agent."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`run` put in front of what is not another command's name."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=Runs, epilog=EXAMPLE, help="The agent of one appliance: valve, meter, display, journal, link."
+)
+def command() -> None:
+    """The command line, as click calls it."""
+
+
+CONFIG = click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings in TOML.")
+
+
+@command.command("run", epilog=EXAMPLE, help="Run it; what is done where no command is named.")
+@CONFIG
 @click.option(
     "--journal", type=click.Path(path_type=Path), metavar="DIR", help="Where journal and identity are kept."
 )
@@ -61,7 +86,7 @@ class Arguments:
 @click.option("--claim", metavar="CODE", help="Claim this terminal with a one-time code, then run it.")
 @click.option("--server", metavar="URL", help="The server to claim it at.")
 @click.option("--verbose", is_flag=True, help="Say more.")
-def command(
+def _run_command(
     config: Path | None,
     journal: Path | None,
     simulated: str | None,
@@ -70,7 +95,6 @@ def command(
     server: str | None,
     verbose: bool,
 ) -> None:
-    """The command line, as click calls it."""
     run(
         Arguments(
             config=config,
@@ -82,6 +106,27 @@ def command(
             verbose=verbose,
         )
     )
+
+
+@command.command("check", help="Try every part, and say what works and what to do about the rest.")
+@CONFIG
+@click.option("--no-keys", is_flag=True, help="Do not wait for somebody to press a key.")
+@click.option("--no-water", is_flag=True, help="Open no valve.")
+@click.option("--json", "as_json", is_flag=True, help="For programs; asks nothing.")
+def _check_command(config: Path | None, no_keys: bool, no_water: bool, as_json: bool) -> None:
+    from coinslot.app import terminal_check
+
+    asked = terminal_check.Asked(keys=not no_keys, water=not no_water, as_json=as_json)
+    if not terminal_check.check(config, asked):
+        raise SystemExit(1)
+
+
+@command.command("shut", help="Shut every valve and end: for systemd, after an agent that was killed.")
+@CONFIG
+def _shut_command(config: Path | None) -> None:
+    from coinslot.app import terminal_check
+
+    terminal_check.shut(config)
 
 
 def run(arguments: Arguments) -> None:
@@ -131,6 +176,21 @@ async def _run(config: files.FileConfig, directory: Path, identity: identities.I
     clock = RealClock()
     settings = files.settings(config, identity.terminal_id)
     hardware = files.hardware(config, settings, clock)
+    try:
+        await _serve(config, directory, identity, settings, hardware, clock)
+    finally:
+        if isinstance(hardware, Closing):
+            hardware.close()
+
+
+async def _serve(
+    config: files.FileConfig,
+    directory: Path,
+    identity: identities.Identity,
+    settings: Settings,
+    hardware: Hardware,
+    clock: RealClock,
+) -> None:
     account = Account(
         terminal=TerminalId(identity.terminal_id),
         secret=identity.secret,
@@ -138,21 +198,43 @@ async def _run(config: files.FileConfig, directory: Path, identity: identities.I
         port=identity.mqtt_port,
     )
     agents: list[Agent] = []
-    connection = MqttConnection(account, _tls(directory, identity, clock, agents))
+
+    def last_known_ms() -> int:
+        return agents[0].core.kept.wall_ms if agents else 0
+
+    connection = MqttConnection(account, make_tls(directory, identity, clock, last_known_ms))
     agent = Agent(settings, hardware, FileJournal(directory), connection, clock, QuoteRater())
     agents.append(agent)
+    watching = _keepers(config)
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for keeper in watching:
+            if isinstance(keeper, Systemd):
+                keeper.stopping()
+        agent.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, agent.stop)
+        loop.add_signal_handler(number, stop)
     if isinstance(hardware, SimulatedAppliance):
         _show_and_type(loop, hardware)
-    with Watchdog(agent):
+    with Watchdog(agent, watching):
         await agent.run()
 
 
-def _tls(
-    directory: Path, identity: identities.Identity, clock: RealClock, agents: list[Agent]
+def _keepers(config: files.FileConfig) -> list[Keeper]:
+    try:
+        return keepers(config.watchdog, os.environ)
+    except OSError as error:
+        raise files.ConfigError(
+            f"watchdog: {error}\nMay this user write to it, and does no other program (systemd itself) have it?"
+        ) from None
+
+
+def make_tls(
+    directory: Path, identity: identities.Identity, clock: RealClock, last_known_ms: Callable[[], int]
 ) -> MakeTls | None:
+    """What makes the TLS contexts of the link, None where it has no TLS."""
     if identity.ca is None and not identity.tls:
         return None
     ca = None
@@ -161,8 +243,7 @@ def _tls(
         ca.write_text(identity.ca, encoding="ascii")
 
     def make() -> ssl.SSLContext:
-        last_known_ms = agents[0].core.kept.wall_ms if agents else 0
-        return tls_context(ca, moment_ms(clock.wall_ms(), BUILD_MS, last_known_ms))
+        return tls_context(ca, moment_ms(clock.wall_ms(), BUILD_MS, last_known_ms()))
 
     return make
 

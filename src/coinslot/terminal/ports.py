@@ -7,7 +7,7 @@ own that keeps the latest value. OSError is the one way to say that a thing does
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -90,3 +90,11 @@ class Hardware(Protocol):
 
     def listen(self, pressed: Callable[[Pressed], None]) -> None:
         """Have every key press handed over, on the event loop's thread."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """Hardware that has something to let go of."""
+
+    def close(self) -> None:
+        """Every valve shut, orders on slow buses carried out, every line given back. OSError when a part failed."""

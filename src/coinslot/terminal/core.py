@@ -282,13 +282,14 @@ class Core:
     def _show(self, now: int) -> None:
         for outlet, reason in self.sessions.declined.items():
             if outlet in self._screens:
-                self._screens[outlet].show(self._texts.declined(reason), now)
+                self._screens[outlet].declined(reason, self.sessions.declined_in.get(outlet), now)
         for outlet, ending in self.sessions.ended.items():
             if outlet in self._screens:
                 self._screens[outlet].end(ending, now)
         self._sales.tick()
         self._codes.tick()
         self.sessions.declined.clear()
+        self.sessions.declined_in.clear()
         self.sessions.ended.clear()
         for outlet, screen in self._screens.items():
             keypad = self._keypads[outlet]

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from coinslot.terminal.actions import Display
 from coinslot.terminal.choosing import Choosing
 from coinslot.terminal.display import Texts
+from coinslot.terminal.endings import Ending
 from coinslot.terminal.keypad import Keypad
 from coinslot.terminal.layouts import LAYOUTS, Said, from_elsewhere, laid
 from coinslot.terminal.rating import Rater
-from coinslot.terminal.sessions import Ending
 from coinslot.terminal.settings import Language
 from coinslot.terminal.shopfront import Face, Shopfront
 from coinslot.terminal.taps import Tap
 from coinslot.terminal.using import Using
 from coinslot.terminal.views import Phase, View
 from coinslot.wire.messages import Bill, DisplayLanguage, Note, Show
-from coinslot.wire.records import StopReason
+from coinslot.wire.records import DeclineReason, StopReason
 
 USE_MS = 500
 """Between two refreshes while in use: a person reads no faster, and a display bus is slow."""
@@ -85,6 +85,10 @@ class Screen:
             self.show(texts.balance(show.balance_minor, show.currency or "CNY"), now)
         elif lines:
             self.show(lines, now)
+
+    def declined(self, reason: DeclineReason, spoken: DisplayLanguage | None, now: int) -> None:
+        """Why a start was refused."""
+        self.show(self._in(spoken).declined(reason), now)
 
     def end(self, ending: Ending, now: int) -> None:
         """Show how a session ended, until the server's bill comes."""

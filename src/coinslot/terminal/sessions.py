@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, structs
 
 from coinslot.access import offline
 from coinslot.terminal.actions import OpenValve, ShutValve
+from coinslot.terminal.endings import Ending
 from coinslot.terminal.entries import Resumed, StopKept
 from coinslot.terminal.limits import can_keep
 from coinslot.terminal.runs import Run
@@ -25,16 +24,6 @@ MAX_RECORD_BYTES = 3800
 """One record and the head of its message stay below 4 KiB."""
 
 
-class Ending(Struct, frozen=True):
-    """How a session ended, for the display."""
-
-    session: str
-    reason: StopReason
-    usage: Mapping[Register, int]
-    quote: bytes
-    language: DisplayLanguage | None = None
-
-
 class Sessions:
     """All outlets of the terminal and what runs on them."""
 
@@ -45,6 +34,8 @@ class Sessions:
         self.checkpoint_ms = 10_000
         self.declined: dict[int, DeclineReason] = {}
         """The last refusal of each outlet, for its display; taken away by whoever shows it."""
+        self.declined_in: dict[int, DisplayLanguage] = {}
+        """In whose language, where that is known; likewise."""
         self.ended: dict[int, Ending] = {}
         """The last end on each outlet, likewise."""
 
@@ -95,6 +86,8 @@ class Sessions:
         """Record a refusal. With no room even for that, silence: the next hello proves that nothing
         was started."""
         self.declined[start.outlet] = reason
+        if start.language is not None:
+            self.declined_in[start.outlet] = start.language
         kept = self._scribe.kept
         if start.command in kept.answered or not self._scribe.has_room(len(kept.open)):
             return

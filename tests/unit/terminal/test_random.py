@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from coinslot.access.offline import make_code
 from coinslot.terminal.events import (
     BytesReceived,
     KeyPressed,
@@ -22,8 +23,20 @@ from coinslot.terminal.events import (
     ValveIs,
 )
 from coinslot.terminal.settings import OnPower, OutletSettings
-from coinslot.wire.messages import Ack, Configure, Ping, Stop, Welcome
-from coinslot.wire.records import Declined, Started, Stopped
+from coinslot.wire.messages import (
+    Ack,
+    Burn,
+    CodeEntered,
+    Configure,
+    Offline,
+    Ping,
+    Show,
+    Start,
+    Stop,
+    Welcome,
+)
+from coinslot.wire.messages import Note as Word
+from coinslot.wire.records import Burnt, Declined, OfflineCredit, Started, Stopped
 from tests.unit.terminal.rig import ML, SHOWER, PowerLostError, Rig, limits
 
 EXAMPLES = int(os.environ.get("COINSLOT_EXAMPLES", "60"))
@@ -55,6 +68,56 @@ def welcome(rig: Rig, behind: int, renew: bool) -> None:
 
 def crash(rig: Rig, after: int) -> None:
     rig.crash_at = after
+
+
+KEY = "bc41ec9530f6dac86b1a29ab82edc5fb"
+CODES = [make_code(KEY, 1, 7, count)[0] for count in (0, 2, 4)]
+
+
+def offer(rig: Rig, number: int, *, held: bool) -> None:
+    rig.say(
+        Offline(
+            link=max(1, rig.link),
+            outlet=number,
+            terms=f"trm{number}",
+            key=KEY if held else "",
+            starting_code=1,
+            value=7,
+            credit_minor=500,
+            limits=limits(ml=LIMIT_ML, s=60),
+        )
+    )
+
+
+def types(rig: Rig, number: int, digits: str) -> None:
+    for key in f"{digits}#":
+        rig.feed(KeyPressed(number, key))
+
+
+def wrong(rig: Rig) -> None:
+    """The answer to whatever was asked last."""
+    for asked in rig.messages(CodeEntered)[-1:]:
+        rig.say(Show(link=max(1, rig.link), outlet=asked.outlet, request=asked.request, note=Word.WRONG_CODE))
+
+
+def token_start(rig: Rig, number: int, place: int) -> None:
+    count = 2 * place + 2
+    rig.say(
+        Start(
+            link=max(1, rig.link),
+            command=f"cmd-off{count}",
+            session=f"off_trm{number}_{count}",
+            outlet=number,
+            limits=limits(ml=LIMIT_ML, s=60),
+            expires_at_ms=max(0, rig.core.link.link_ms + 15_000),
+            token=count,
+        )
+    )
+
+
+def burn(rig: Rig, number: int, place: int) -> None:
+    count = 2 * place + 2
+    rig.say(Burn(link=max(1, rig.link), outlet=number, session=f"off_trm{number}_{count}", token=count))
 
 
 steps: st.SearchStrategy[Step] = st.one_of(
@@ -97,6 +160,19 @@ steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(lambda data: lambda rig: rig.feed(BytesReceived(data)), st.binary(max_size=40)),
     st.builds(lambda after: lambda rig: crash(rig, after), st.integers(0, 6)),
     st.just(lambda rig: rig.feed(Shutdown())),
+    st.builds(
+        lambda o, held: lambda rig: offer(rig, o, held=held),
+        st.integers(0, 1),
+        st.sampled_from([True, True, False]),
+    ),
+    st.builds(
+        lambda o, digits: lambda rig: types(rig, o, digits),
+        st.integers(0, 1),
+        st.sampled_from([*CODES, "12345678", "123456789012"]),
+    ),
+    st.builds(lambda o, c: lambda rig: token_start(rig, o, c), st.integers(0, 1), st.integers(0, 2)),
+    st.builds(lambda o, c: lambda rig: burn(rig, o, c), st.integers(0, 1), st.integers(0, 2)),
+    st.just(wrong),
 )
 
 
@@ -105,9 +181,12 @@ def check(rig: Rig) -> None:
     running = {one.outlet for one in kept.open.values()}
     assert rig.open <= running, "a valve is open only between `started` and `stopped`"
     records = rig.records()
-    for kind in (Started, Stopped):
+    for kind in (Started, Stopped, OfflineCredit):
         sessions = [one.session for one in records if isinstance(one, kind)]
         assert len(sessions) == len(set(sessions)), f"one {kind.__name__} for a session"
+    used = {one.session for one in records if isinstance(one, Started)}
+    assert not used & {one.session for one in records if isinstance(one, Burnt)}, "burnt means unused"
+    assert all(kept.tokens.is_gone(session) for session in used if session.startswith("off_"))
     answered = [one.command for one in records if isinstance(one, Started | Declined)]
     assert len(answered) == len(set(answered)), "one answer for a command"
     for one in records:

@@ -36,6 +36,13 @@ class Bath:
 
     async def open(self, credit_minor: int = CREDIT_MINOR) -> Bath:
         """A terminal that holds terms, and then loses its link."""
+        await self.prepare(credit_minor)
+        await self.learns()
+        await self.terminal.goes()
+        return self
+
+    async def prepare(self, credit_minor: int) -> Bath:
+        """A terminal with its link that was told nothing yet."""
         await self.desk.open(new_id("Bath"))
         self.terminal = await self.desk.terminal()
         row = await self.pool.fetchrow(
@@ -46,8 +53,6 @@ class Bath:
         assert row is not None
         self.appliance, self.site = ApplianceId(row["appliance_id"]), SiteId(row["site_id"])
         await self.credit(credit_minor)
-        await self.learns()
-        await self.terminal.goes()
         return self
 
     async def credit(self, credit_minor: int) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 import asyncpg
 from msgspec.structs import replace
 
+from coinslot.access.odds import Kind
 from coinslot.access.offline import MOST_UNBURNT, in_reach, make_code, session_id
 from coinslot.keyring import Keyring
 from coinslot.ledger.events import hold
@@ -19,6 +20,9 @@ from coinslot.sessions.decide import GIVE_UP_AFTER, PROMISE_LIFE, next_wake
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.changes import Purse, Terminal
+from coinslot.settlement.codes import guard
+from coinslot.settlement.codes.caps import fits, live_at
+from coinslot.settlement.codes.places import of_appliance
 from coinslot.settlement.offline import keys
 from coinslot.settlement.offline.model import (
     OfflineCode,
@@ -137,6 +141,7 @@ async def offline_codes(
 async def _issue(
     connection: Connection, keyring: Keyring, request: StartRequest, appliance: ApplianceId
 ) -> SessionId | OfflineRefused:
+    await guard.lock(connection, request.operator, [(request.terminal, request.outlet)])
     unit = PostgresUnit(connection)
     opened = await unit.open_starts([request])
     view, terminal = opened.views[0], opened.batch.terminals.get(request.terminal)
@@ -163,7 +168,7 @@ async def _issue(
         digits, count = make_code(secret, terms.starting_code, terms.value, terms.last_count)
     except ValueError:
         return OfflineRefused(reason=OfflineRefusal.TOO_MANY)  # new terms are due, and come with the link
-    if not await _reaches(connection, terms, count):
+    if not (await _reaches(connection, terms, count) and await _is_rare(connection, request, appliance)):
         return OfflineRefused(reason=OfflineRefusal.TOO_MANY)
     session = _session(request, opened, terminal, terms, count, wallet)
     _hold(opened, session)
@@ -180,6 +185,12 @@ async def _others(connection: Connection, request: StartRequest) -> OfflineRefus
         if row["live"]:
             return OfflineRefused(reason=OfflineRefusal.ALREADY_LIVE, session=SessionId(row["session_id"]))
     return OfflineRefused(reason=OfflineRefusal.TOO_MANY) if len(standing) >= MOST_OPEN else None
+
+
+async def _is_rare(connection: Connection, request: StartRequest, appliance: ApplianceId) -> bool:
+    """Whether guessing stays as unlikely as it must, with one more that the keypad takes once its link is back."""
+    keypads = await of_appliance(connection, request.operator, appliance, request.outlet)
+    return fits(Kind.PROMISED, (await live_at(connection, request.operator, keypads)).values())
 
 
 async def _reaches(connection: Connection, terms: Terms, count: int) -> bool:

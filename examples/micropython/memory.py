@@ -106,7 +106,7 @@ class Memory:
         self.next_seq = seq + 1
         record = json.loads(text)
         if "registers" in record:
-            self.registers = record["registers"]
+            self.registers = dict(record["registers"])
         if "command" in record:
             self.answered = (self.answered + [record["command"]])[-REMEMBERED:]
         if record["type"] == "started":

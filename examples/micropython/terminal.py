@@ -7,6 +7,7 @@ a link's number is on disk before it is used.
 import json
 from random import getrandbits
 
+from memory import RESERVE
 from words import MAX_BYTES, setting, sound_limits, understand
 
 OUTLET = 0
@@ -273,7 +274,7 @@ class Terminal:
         if now - (self._last or self._began) >= 1000 * limits["idle_s"]:
             self._end("idle")
         elif now - self._checked_at >= self._checkpoint_ms and memory.registers["ml"] > self._checked_ml:
-            if memory.has_room(2):
+            if memory.has_room(2):  # a checkpoint may be missing; the end may not
                 self._checked_at, self._checked_ml = now, memory.registers["ml"]
                 self._record(
                     "checkpoint",

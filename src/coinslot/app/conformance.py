@@ -140,6 +140,7 @@ def command(
     if not is_id(terminal):
         raise Problem(f"--terminal {terminal!r} is no id", "Use 1 to 40 of A–Z a–z 0–9 _ -.")
     with tempfile.TemporaryDirectory(prefix="coinslot-conformance-") as temporary:
+        Path(temporary).chmod(0o711)  # run by root, the broker is nobody, and must pass through
         bench = Bench(
             terminal=TerminalId(terminal),
             secret=secret or secrets.token_urlsafe(16),

@@ -127,7 +127,7 @@ def _hands(bench: Bench, address: Address) -> tuple[Hands, Firmware | None]:
             return Person(bench.ask, bench.controls | {Need.POWER}), None
         return Nobody(), None
     own = bench.folder / "firmware"
-    own.mkdir(parents=True, exist_ok=True)
+    own.mkdir(mode=0o700, parents=True, exist_ok=True)
     values = {
         "host": address.host,
         "port": str(address.port),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from coinslot.sandbox.conformance.history import Recorded
@@ -10,6 +12,7 @@ from coinslot.sandbox.conformance.rule import Broken
 from coinslot.wire.codec import encode
 from coinslot.wire.messages import Limits, Ping, Start, Stop
 from coinslot.wire.records import Declined, DeclineReason, Started, Stopped, StopReason
+from coinslot.wire.registers import Register
 
 NO_OUTLET = 255
 """No terminal has so many: the cheapest way to a record that opens nothing."""
@@ -161,3 +164,8 @@ def reason_of(ended: Stopped, wanted: StopReason) -> None:
     """Broken when a session ended for another reason."""
     if ended.reason is not wanted:
         raise Broken(f"stopped with reason {ended.reason}; expected {wanted}")
+
+
+def shown(registers: Mapping[Register, int]) -> str:
+    """Registers, for a person."""
+    return ", ".join(f"{register.value} {value}" for register, value in registers.items()) or "nothing"

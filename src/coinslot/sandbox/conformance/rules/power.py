@@ -13,6 +13,7 @@ from coinslot.sandbox.conformance.using import (
     end,
     make_record,
     openings,
+    shown,
     stopped,
 )
 from coinslot.wire.messages import Records, Stop
@@ -100,7 +101,7 @@ async def _power_loss(player: Player) -> None:
     for register, value in certain[-1].items():
         if ended.registers.get(register, 0) < value:
             raise Broken(
-                f"{register} was {value} for certain before the power cut, and is {ended.registers} now"
+                f"{register} was {value} for certain before the power cut, and is {shown(ended.registers)} now"
             )
 
 

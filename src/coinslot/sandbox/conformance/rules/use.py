@@ -7,7 +7,7 @@ from msgspec import structs
 from coinslot.sandbox.conformance.player import Player
 from coinslot.sandbox.conformance.rule import Broken, Need, NotTried, Section, Weight
 from coinslot.sandbox.conformance.stand import STOP_KEY
-from coinslot.sandbox.conformance.using import WIDE, answers, began, end, reason_of, stopped
+from coinslot.sandbox.conformance.using import WIDE, answers, began, end, reason_of, shown, stopped
 from coinslot.wire.messages import Limits, Stop
 from coinslot.wire.records import Checkpoint, Started, Stopped, StopReason
 from coinslot.wire.registers import Register
@@ -48,7 +48,7 @@ async def _start_in_stop(player: Player) -> None:
     begun = answers(player, tried.command)[0].record
     assert isinstance(begun, Started)
     if begun.registers != ended.start:
-        raise Broken(f"`started` had registers {begun.registers}, `stopped` has start {ended.start}")
+        raise Broken(f"`started` had {shown(begun.registers)}, `stopped` has start {shown(ended.start)}")
 
 
 @SECTION.played(
@@ -174,7 +174,7 @@ def _at_limit(player: Player, ended: Stopped, limits: Limits) -> None:
         if usage > limit + past:
             raise Broken(f"{usage} {register} used; the limit was {limit}, and one pulse is at most {past}")
     if not reached:
-        raise Broken(f"stopped at its limit with {dict(used)}, which reaches none of them")
+        raise Broken(f"stopped at its limit with {shown(used)}, which reaches none of them")
 
 
 def _used(ended: Stopped) -> dict[Register, int]:

@@ -14,6 +14,7 @@ from coinslot.engines.connect import Pool
 from coinslot.settlement.points import POINTS
 from tests.support.crashes import CRASHES, Crash, Way, live_through
 from tests.support.guest_life import CRASHES as GUEST_CRASHES
+from tests.support.offline_life import CRASHES as OFFLINE_CRASHES
 from tests.support.payment_life import CRASHES as PAYMENT_CRASHES
 
 SOURCE = Path(coinslot.__file__).parent
@@ -53,8 +54,9 @@ async def test_a_server_killed_at(
 
 
 def test_every_point_is_tried() -> None:
-    """Those on a payment's way by tests/postgres/payments/test_crashes.py, a guest's by direct/test_killed.py."""
-    elsewhere = [*PAYMENT_CRASHES, *GUEST_CRASHES]
+    """Those on a payment's way by tests/postgres/payments/test_crashes.py, a guest's by direct/test_killed.py, those of
+    codes without a link by offline/test_killed.py."""
+    elsewhere = [*PAYMENT_CRASHES, *GUEST_CRASHES, *OFFLINE_CRASHES]
     assert {crash.point for crash in CRASHES} | set(elsewhere) == set(POINTS)
     assert not {crash.point for crash in CRASHES} & set(elsewhere)
 
@@ -102,6 +104,8 @@ ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/codes/guard.py", "execute"),
     ("settlement/codes/kept.py", "execute"),
     ("settlement/codes/rows.py", "execute"),
+    ("settlement/offline/ending.py", "execute"),
+    ("settlement/offline/rows.py", "execute"),
 }
 NOT_TO_TERMINALS = {
     ("link/nodes.py", "publish"),  # questions to the broker's nodes

@@ -14,7 +14,7 @@ import click
 from msgspec.structs import replace
 from rich.console import Console
 
-from coinslot.app import bench_payments
+from coinslot.app import bench_payments, bench_terminal_crash
 from coinslot.app.benches import applying, guests, latency, memory, pages, repeating, sessions
 from coinslot.app.benches.bed import Bed, Say, Sizes, open_bed
 from coinslot.app.benches.figures import Figure
@@ -106,6 +106,7 @@ def command(
 
 
 command.add_command(bench_payments.command)
+command.add_command(bench_terminal_crash.command)
 
 
 def run(parts: list[str], sizes: Sizes, parent: Path, json_path: Path | None, *, keep: bool) -> None:

@@ -85,8 +85,12 @@ def _text(framed: bytes) -> bytes | None:
 
 
 def _is_torn(tail: bytes) -> bool:
-    """Whether a tail without its line feed is the beginning of a good line, or room never filled."""
-    if not tail.strip(b"\0"):
+    """Whether a tail without its line feed is the beginning of a good line, or room never filled.
+
+    A file may have its full length before its bytes: what was not written then reads as zeros.
+    """
+    tail = tail.rstrip(b"\0")
+    if not tail:
         return True
     if len(tail) < _HEAD_BYTES:
         return all(byte in b"0123456789abcdef " for byte in tail)

@@ -61,7 +61,7 @@ class Worker:
 
     def receive(self, terminal: TerminalId, said: Up | bytes) -> None:
         """A message out of the broker's queue group."""
-        word = _understand(terminal, said)
+        word = understand(terminal, said)
         if word is None:
             return
         self._inbox.append(word)
@@ -191,7 +191,8 @@ class Worker:
         self._agenda.after(SWEEP_MS, lambda: self._sweep(life))
 
 
-def _understand(terminal: TerminalId, said: Up | bytes) -> apply.Word | None:
+def understand(terminal: TerminalId, said: Up | bytes) -> apply.Word | None:
+    """What settlement is told of a message; None for telemetry and wishes, which leave nothing that lasts."""
     message = codec.decode_up(said) if isinstance(said, bytes) else said
     match message:
         case Hello() | Lost() | Gone():
@@ -199,4 +200,4 @@ def _understand(terminal: TerminalId, said: Up | bytes) -> apply.Word | None:
         case Records():
             return apply.Word(terminal, read(terminal, message))
         case _:
-            return None  # telemetry and wishes: nothing that lasts
+            return None

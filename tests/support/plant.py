@@ -12,10 +12,12 @@ from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import Pool
 from coinslot.fleet.bulk import TerminalCredentials
 from coinslot.fleet.store import create_operator
+from coinslot.keyring import Keyring
 from coinslot.link.clients import connect
 from coinslot.link.outgoing import Outgoing
 from coinslot.link.server import LinkServer
 from coinslot.sessions.model import Session
+from coinslot.settlement.codes.beginning import Codes
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.requests import StartAnswer, StartRequest
 from coinslot.settlement.starter import Starter
@@ -60,7 +62,8 @@ class Plant:
         self.broker = broker
         self.folder = folder
         self.books = PostgresBooks(pool)
-        self.link = LinkServer(pool, broker)
+        self.keyring = Keyring("a secret for tests alone, 32 letters")
+        self.link = LinkServer(pool, broker, typed=Codes(pool, self.keyring))
         self.taps: list[Tap] = []
         self.operator = OperatorId("")
 

@@ -74,6 +74,7 @@ NOT_ON_A_SESSIONS_WAY = {
     ("settlement/fapiao/asking.py", "transaction"),  # what is to stand on an invoice, for a person to issue
     ("settlement/fapiao/exporting.py", "transaction"),  # likewise, handed over
     ("settlement/fapiao/issuing.py", "transaction"),  # likewise, its number
+    ("settlement/flushing.py", "transaction"),  # what a technician asks for: without a start it does nothing
     ("settlement/messages.py", "execute"),  # what became of a message: another look finds it due again
 }
 PASSES_POINTS = {

@@ -111,10 +111,10 @@ def _show(report: Report) -> None:
 
 def _leaks(flows: tuple[Flow, ...]) -> Table:
     table = Table("Day", "Terminal", "Outlet", "Unit", title="Moved and not billed")
-    for column in ("Moved", "Billed", "Beyond the hold", "Doubted", "Outside sessions"):
+    for column in ("Moved", "Billed", "Flushed", "Beyond the hold", "Doubted", "Outside sessions"):
         table.add_column(column, justify="right")
     for flow in flows:
-        numbers = (flow.moved, flow.billed, flow.beyond_hold, flow.doubted, flow.unsold)
+        numbers = (flow.moved, flow.billed, flow.flushed, flow.beyond_hold, flow.doubted, flow.unsold)
         table.add_row(
             flow.day.isoformat(), flow.terminal, str(flow.outlet), flow.register.value, *map(str, numbers)
         )

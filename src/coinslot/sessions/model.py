@@ -24,7 +24,7 @@ class Session(Struct, frozen=True, kw_only=True):
     operator: OperatorId
     id: SessionId
     customer: CustomerId | None
-    """Whose wallet pays; None for a guest, who has paid for this one use."""
+    """Whose wallet pays; None for a guest, who has paid for this one use, and for a flush, which nobody pays."""
     appliance: ApplianceId
     terminal: TerminalId
     outlet: int
@@ -56,6 +56,8 @@ class Session(Struct, frozen=True, kw_only=True):
     """A guest's payment, under which the money is held; set exactly where there is no customer, like …"""
     merchant: str | None = None
     """… the account that collected it, through which what is left goes back."""
+    flush_by: str | None = None
+    """The member of staff who lets water run; nobody pays then, and nothing is charged."""
     language: str | None = None
     """The customer's, for the display; None: the terminal's own."""
     balance_minor: int | None = None

@@ -23,6 +23,7 @@ from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Books, Unit
 from coinslot.settlement.quotas import left
 from coinslot.settlement.requests import (
+    Flush,
     Guest,
     Refusal,
     Refused,
@@ -58,7 +59,7 @@ def needed_uses(requests: Sequence[StartRequest], opened: StartBatch) -> list[Us
     """The counters that the tariffs of these requests read."""
     keys = []
     for request, view in zip(requests, opened.views, strict=True):
-        if view.tariff is not None and view.earlier is None and request.guest is None:
+        if view.tariff is not None and view.earlier is None and request.customer is not None:
             local = _local(opened.batch.now, view.timezone)
             for scope in tariffs.scopes(_tariff(view.tariff_body), local):
                 keys.append(_use_key(request, view, scope))
@@ -95,6 +96,8 @@ def _decide(
     assert terminal is not None
     if request.guest is not None:
         return _admit(request, request.guest, view, batch, terminal)
+    if request.flush is not None:
+        return _let_run(request, request.flush, view, batch, terminal)
     assert view.tariff is not None
     assert request.customer is not None
     tariff = _tariff(view.tariff_body)
@@ -141,6 +144,17 @@ def _admit(
         sharing=guest.sharing,
         give_up_at=batch.now + GUEST_GIVE_UP_AFTER,
     )
+    _begin(batch, session)
+    return session
+
+
+def _let_run(
+    request: StartRequest, flush: Flush, view: StartView, batch: Batch, terminal: Terminal
+) -> StartAnswer:
+    """Water that nobody pays: by a quote without a price, and nothing is posted."""
+    quote = tariffs.free_quote(flush.currency, limit_ml=flush.limit_ml, limit_s=flush.limit_s)
+    session = _session(request, view, batch, terminal, quote, tariffs.limits(quote, 0))
+    session = replace(session, flush_by=flush.by)
     _begin(batch, session)
     return session
 

@@ -38,17 +38,19 @@ class Flow(Struct, frozen=True, kw_only=True):
     """Counted by sessions beyond that: the overshoot within a pulse, unbilled."""
     doubted: int
     """Moved in sessions by steps that could not be believed, so not charged."""
+    flushed: int = 0
+    """Counted while a technician let it run: neither billed nor lost."""
     unsold: int
     """Moved between sessions. Negative where a late session explains what an earlier day had shown."""
 
     @property
     def moved(self) -> int:
         """How far the register moved."""
-        return self.billed + self.leakage
+        return self.billed + self.flushed + self.leakage
 
     @property
     def leakage(self) -> int:
-        """What moved and was not billed."""
+        """What moved, was not billed, and nobody let run on purpose."""
         return self.beyond_hold + self.doubted + self.unsold
 
 
@@ -58,6 +60,7 @@ class _Sum:
     beyond_hold: int = 0
     doubted: int = 0
     unsold: int = 0
+    flushed: int = 0
 
 
 @dataclass
@@ -101,7 +104,10 @@ class Chain:
             into = self._sum(day, register)
             modulus = spec.of(register).modulus
             beyond = max(0, track.usage - _limit(limits, register)) if over else 0
-            into.billed += track.usage - beyond
+            if session.flush_by is None:
+                into.billed += track.usage - beyond
+            else:
+                into.flushed += track.usage
             into.beyond_hold += beyond
             first = _first(meter, register)
             place = self._places.get(register)
@@ -139,6 +145,7 @@ class Chain:
                 beyond_hold=total.beyond_hold,
                 doubted=total.doubted,
                 unsold=total.unsold,
+                flushed=total.flushed,
             )
 
     def _sum(self, day: date, register: Register) -> _Sum:

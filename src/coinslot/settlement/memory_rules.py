@@ -63,7 +63,12 @@ def _broken(session: Session) -> Iterator[str]:
         yield "a settled session has a charge, and only that has one"
     if (session.state in _ENDED) is not (session.settled_at is not None):
         yield "an ended session has a moment of its end, and only that has one"
-    guest = session.customer is None
+    flush = session.flush_by is not None
+    if flush and (
+        session.customer or session.intent or session.hold_minor or session.arrears_minor or charge
+    ):
+        yield "a flush is nobody's, and costs nothing"
+    guest = session.customer is None and not flush
     if guest is not (session.intent is not None) or guest is not (session.merchant is not None):
         yield "a session has a customer, or a payment and its merchant"
     if session.token is not None and (guest or session.token <= 0):

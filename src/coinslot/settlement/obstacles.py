@@ -26,18 +26,13 @@ def _refusal(
 ) -> Refusal | None:
     if not view.outlet_found or terminal is None:
         return Refusal.NO_SUCH_OUTLET
-    guest = request.guest
+    guest, flush = request.guest, request.flush
     if guest is not None and view.appliance != guest.appliance:
         return Refusal.NO_SUCH_OUTLET  # another appliance hangs on it by now
-    if guest is None and not view.customer_found:
-        return Refusal.NO_SUCH_CUSTOMER
-    if view.closed:
-        return Refusal.CLOSED
-    # What was paid for was sold while it was open: it is begun, as what runs is not cut.
-    if guest is None and shut_until(view.hours, view.site_hours, view.timezone, batch.now) is not None:
-        return Refusal.OUT_OF_HOURS
-    if guest is None and view.tariff is None:
-        return Refusal.NO_TARIFF
+    if flush is None:
+        refusal = _not_for_sale(request, view, batch)
+        if refusal is not None:
+            return refusal
     if view.faults:
         return Refusal.FAULT
     if view.busy or any(one.outlet == request.outlet for one in batch.occupying(request.terminal)):
@@ -48,6 +43,19 @@ def _refusal(
     if view.name_missing:
         return Refusal.REAL_NAME
     return None
+
+
+def _not_for_sale(request: StartRequest, view: StartView, batch: Batch) -> Refusal | None:
+    """What keeps customers and guests from it, and no technician: it may be shut for the very reason of a flush."""
+    guest = request.guest
+    if guest is None and not view.customer_found:
+        return Refusal.NO_SUCH_CUSTOMER
+    if view.closed:
+        return Refusal.CLOSED
+    # What was paid for was sold while it was open: it is begun, as what runs is not cut.
+    if guest is None and shut_until(view.hours, view.site_hours, view.timezone, batch.now) is not None:
+        return Refusal.OUT_OF_HOURS
+    return Refusal.NO_TARIFF if guest is None and view.tariff is None else None
 
 
 def afford(

@@ -229,7 +229,7 @@ class _Comparing:
             self._outlet_days += 1
             self._moved[flow.register] = self._moved.get(flow.register, 0) + flow.moved
             self._leakage[flow.register] = self._leakage.get(flow.register, 0) + flow.leakage
-            if flow.leakage:
+            if flow.leakage or flow.flushed:
                 self._leaking += 1
                 if len(self._flows) < MAX_LISTED:
                     self._flows.append(flow)

@@ -30,16 +30,28 @@ class Guest(Struct, frozen=True, kw_only=True):
     sharing: str
 
 
+class Flush(Struct, frozen=True, kw_only=True):
+    """A member of staff lets water run: no customer, no money."""
+
+    by: str
+    """Who, for the session and the audit trail."""
+    currency: str
+    """The operator's; an amount of nothing has one too."""
+    limit_ml: int
+    limit_s: int
+
+
 class StartRequest(Struct, frozen=True, kw_only=True):
     """Somebody wants to use an outlet. The same `key` twice is the same session."""
 
     operator: OperatorId
     customer: CustomerId | None
-    """None where a guest pays."""
+    """None where a guest pays, and for a flush."""
     terminal: TerminalId
     outlet: int
     key: str
     guest: Guest | None = None
+    flush: Flush | None = None
     cap_minor: int | None = None
     """At most so much is held, where whoever pays lets somebody else use it; minor units."""
 
@@ -47,6 +59,8 @@ class StartRequest(Struct, frozen=True, kw_only=True):
         """Of what is asked for under the key; another digest under the same key is a conflict."""
         payer = self.customer or (self.guest.intent if self.guest is not None else "")
         parts = [payer, self.terminal, str(self.outlet)]
+        if self.flush is not None:
+            parts += ["flush", self.flush.by, str(self.flush.limit_ml), str(self.flush.limit_s)]
         if self.cap_minor is not None:
             parts.append(str(self.cap_minor))
         text = "\0".join(parts)

@@ -36,6 +36,7 @@ _FIXED: Final = (
     ("language", "text", "language"),
     ("balance_minor", "bigint", "balance_minor"),
     ("token", "bigint", "token"),
+    ("flush_by", "text", "flush_by"),
 )
 _CHANGING: Final = (
     ("state", "text", "state"),
@@ -75,7 +76,7 @@ NEW: Final = tuple(attribute for _, _, attribute in _NEW)
 # abstract base classes about every element of an array, which for 220 elements took 55 µs a session.
 _KEYED: Final = (*_FIXED[:2], *_CHANGING)
 INSERT_SESSIONS: Final = (
-    f"INSERT INTO session ({', '.join(c for c, _, _ in _NEW)}) SELECT * FROM unnest($1::session_new_promised[])"
+    f"INSERT INTO session ({', '.join(c for c, _, _ in _NEW)}) SELECT * FROM unnest($1::session_new_flush[])"
 )
 # Rows are found by key first and changed at the place found (ctid): left to itself, the planner joined the
 # whole table for each batch while it knew little of it. The lock on their terminal keeps them in place.
@@ -87,7 +88,7 @@ UPDATE_SESSIONS: Final = (
     "WHERE s.ctid = u.place"
 )
 new_session_row: Final = attrgetter(*(attribute for _, _, attribute in _NEW))
-"""A session as the composite `session_new_promised`."""
+"""A session as the composite `session_new_flush`."""
 changed_session_row: Final = attrgetter(*(attribute for _, _, attribute in _KEYED))
 """A session as the composite `session_change_promised`."""
 
@@ -103,7 +104,7 @@ def composite(name: str, columns: Sequence[tuple[str, str, str]]) -> str:
 def composites() -> tuple[str, ...]:
     """The three types that rows travel as."""
     return (
-        composite("session_new_promised", _NEW),
+        composite("session_new_flush", _NEW),
         composite("session_change_promised", _KEYED),
         composite("terminal_change", _TERMINAL),
     )

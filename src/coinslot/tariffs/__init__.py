@@ -9,6 +9,7 @@ no charge.
 """
 
 from coinslot.tariffs.dearest import dearest_quote
+from coinslot.tariffs.free import free_quote
 from coinslot.tariffs.limiting import HoldTooSmall, limits
 from coinslot.tariffs.local_time import Scope, ScopeKind
 from coinslot.tariffs.model import (
@@ -67,6 +68,7 @@ __all__ = [
     "dump_tariff",
     "encode_quote",
     "find_package",
+    "free_quote",
     "free_used",
     "is_timeless",
     "limits",

@@ -26,7 +26,7 @@ _SESSION = f"SELECT {rows.SESSION_COLUMNS} FROM session s WHERE s.operator_id = 
 # Ids begin with the time of their making, so their order is the sessions' and a page needs no other cursor.
 _SESSIONS = f"""
     SELECT {rows.SESSION_COLUMNS} FROM session s
-    WHERE s.operator_id = $1 AND ($2::text IS NULL OR s.session_id < $2)
+    WHERE s.operator_id = $1 AND ($2::text IS NULL OR s.session_id < $2) AND s.flush_by IS NULL
 """
 _PAGE = " ORDER BY s.session_id DESC LIMIT $3"
 
@@ -75,6 +75,12 @@ async def find_session(reader: Reader, operator: OperatorId, session: str) -> Se
     return None if row is None else rows.session_of(row)
 
 
+async def find_sold(reader: Reader, operator: OperatorId, session: str) -> Session | None:
+    """The same of what was sold: None for a technician's flush, which is nobody's bill."""
+    found = await find_session(reader, operator, session)
+    return None if found is None or found.flush_by is not None else found
+
+
 async def list_sessions(
     reader: Reader,
     operator: OperatorId,
@@ -84,7 +90,10 @@ async def list_sessions(
     before: SessionId | None = None,
     limit: int = 50,
 ) -> list[Session]:
-    """The operator's sessions, the newest first, at most `limit` of those made before `before`."""
+    """What was sold at the operator's, the newest first, at most `limit` of those made before `before`.
+
+    A technician's flush is none of them.
+    """
     sql = _SESSIONS
     values: list[str | int | None] = [operator, before, limit]
     if customer is not None:

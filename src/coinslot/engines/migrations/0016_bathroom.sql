@@ -50,3 +50,61 @@ CREATE TABLE quota (
 );
 CREATE UNIQUE INDEX quota_of ON quota (operator_id, COALESCE(site_id, ''), COALESCE(kind, ''), period);
 GRANT SELECT, INSERT, DELETE ON quota TO coinslot_app;
+
+-- A technician lets water run: for hygiene, after a repair. Such a session has neither customer nor payment, holds nothing
+-- and is charged nothing; its water is counted like any other's.
+ALTER TABLE session ADD COLUMN flush_by text COLLATE "C";
+ALTER TABLE session DROP CONSTRAINT session_paid_by;
+ALTER TABLE session ADD CONSTRAINT session_paid_by CHECK (CASE
+    WHEN flush_by IS NOT NULL
+        THEN num_nonnulls(customer_id, intent_id, merchant_id, rest_at, token) = 0 AND sharing = ''
+             AND hold_principal_minor = 0 AND hold_bonus_minor = 0 AND arrears_minor = 0 AND coalesce(charge_minor, 0) = 0
+    WHEN customer_id IS NULL
+        THEN intent_id IS NOT NULL AND merchant_id IS NOT NULL AND hold_bonus_minor = 0 AND arrears_minor = 0
+    ELSE intent_id IS NULL AND merchant_id IS NULL AND rest_at IS NULL END);
+CREATE INDEX session_flush ON session (appliance_id, created_at) WHERE flush_by IS NOT NULL;
+-- A type of its own beside session_new_promised: rows of a server of the version before have a part less.
+CREATE TYPE session_new_flush AS (operator_id text, session_id text, customer_id text, appliance_id text, terminal_id text, outlet smallint, command_id text, request_key text, request_hash bytea, currency text, quote text, limits text, hold_principal_minor bigint, hold_bonus_minor bigint, meter_spec text, created_at timestamptz, sharing text, intent_id text, merchant_id text, language text, balance_minor bigint, token bigint, flush_by text, state text, give_up_at timestamptz, wake_at timestamptz, link bigint, expires_at_ms bigint, expired_at timestamptz, epoch text);
+
+-- What was asked for, and why; its session has the request key `flush:` and flush_id. One that was refused has none.
+CREATE TABLE flush (
+    operator_id  text COLLATE "C" NOT NULL,
+    flush_id     text COLLATE "C" NOT NULL,
+    request_key  text COLLATE "C" NOT NULL,
+    appliance_id text COLLATE "C" NOT NULL,
+    terminal_id  text COLLATE "C" NOT NULL,
+    outlet       smallint NOT NULL,
+    staff_id     text COLLATE "C" NOT NULL,
+    reason       text COLLATE "C" NOT NULL CHECK (reason IN ('hygiene', 'repair', 'calibration', 'cleaning', 'other')),
+    words        text NOT NULL DEFAULT '' CHECK (length(words) <= 200),
+    limit_ml     bigint NOT NULL CHECK (limit_ml BETWEEN 1 AND 100000),
+    limit_s      integer NOT NULL CHECK (limit_s BETWEEN 1 AND 300),
+    made_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (operator_id, flush_id),
+    FOREIGN KEY (operator_id, appliance_id) REFERENCES appliance,
+    FOREIGN KEY (operator_id, staff_id) REFERENCES staff
+);
+CREATE UNIQUE INDEX flush_request ON flush (request_key, operator_id);
+CREATE INDEX flush_of_appliance ON flush (appliance_id, made_at);
+GRANT SELECT, INSERT ON flush TO coinslot_app;
+
+-- How much water it took, in the transaction that says so.
+CREATE FUNCTION flush_ended() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit (operator_id, actor, action, object, detail)
+    VALUES (new.operator_id, new.flush_by, 'appliance.flushed', new.appliance_id,
+            concat('session=', new.session_id, ' state=', new.state, ' ml=', coalesce(new.registers::jsonb->>'ml', '0'),
+                   ' s=', coalesce(new.registers::jsonb->>'s', '0')));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER flush_ended AFTER UPDATE ON session FOR EACH ROW
+    WHEN (new.flush_by IS NOT NULL AND new.settled_at IS NOT NULL
+          AND (old.settled_at IS DISTINCT FROM new.settled_at OR old.state <> new.state))
+    EXECUTE FUNCTION flush_ended();
+
+-- Operators' systems are told of what was sold.
+DROP TRIGGER webhook_session ON session;
+CREATE TRIGGER webhook_session AFTER UPDATE OF told_at ON session FOR EACH ROW
+    WHEN (new.settled_at IS NOT NULL AND new.told_at = new.settled_at AND old.told_at IS DISTINCT FROM new.told_at
+          AND new.flush_by IS NULL)
+    EXECUTE FUNCTION webhook_session();

@@ -81,6 +81,8 @@ async def plan_session_refund(
 ) -> Plan:
     """What giving back so much of it, or all that is left, comes to. MissingError, NotRefundable, TooMuch."""
     session = await find_session(connection, operator, session_id)
+    if session.flush_by is not None:
+        raise NotRefundable(Unrefundable.NOT_PAID, session.id)
     if session.customer is None:
         return await _to_guest(connection, session, amount_minor, way)
     return await _to_customer(connection, session, session.customer, amount_minor, way)

@@ -85,7 +85,7 @@ async def _terminal(services: Services, operator: OperatorId, body: StartBody) -
 )
 async def show_session(request: ApiRequest, session_id: FromPath[str], services: _Services) -> SessionView:
     """Look at a session."""
-    found = await reading.find_session(services.pool, request.user, session_id)
+    found = await reading.find_sold(services.pool, request.user, session_id)
     if found is None:
         raise not_found()
     return view_of(found)
@@ -138,7 +138,7 @@ async def list_sessions(
 async def stop_session(request: ApiRequest, session_id: FromPath[str], services: _Services) -> SessionView:
     """Stop a session."""
     # Looked up first: the text may be anything, and settlement is asked only about what is there.
-    found = await reading.find_session(services.pool, request.user, session_id)
+    found = await reading.find_sold(services.pool, request.user, session_id)
     if found is not None and found.live:
         found = await services.starter.stop(request.user, found.id)
     if found is None:
@@ -193,7 +193,7 @@ async def report_session(
     words = plain_text(data.words)
     if data.kind is Complaint.OTHER and not words:
         raise invalid("words", "say in a few words what is wrong")
-    found = await reading.find_session(services.pool, request.user, session_id)
+    found = await reading.find_sold(services.pool, request.user, session_id)
     if found is None:
         raise not_found()
     if found.live:

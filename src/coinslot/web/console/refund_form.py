@@ -70,7 +70,7 @@ async def _payment(staffed: Staffed, intent_id: str) -> tuple[str, str]:
 
 
 async def _session(staffed: Staffed, session_id: str) -> str:
-    session = await reading.find_session(staffed.pool, staffed.operator, session_id)
+    session = await reading.find_sold(staffed.pool, staffed.operator, session_id)
     if session is None:
         raise MissingError("session", session_id)
     return session.currency

@@ -54,7 +54,7 @@ _SESSIONS: Final = """
     FROM (SELECT * FROM appliance x WHERE x.operator_id = $1 AND x.site_id = $2 OFFSET 0) a
     CROSS JOIN LATERAL (SELECT * FROM session x
         WHERE x.appliance_id = a.appliance_id AND x.operator_id = a.operator_id AND x.created_at >= $5
-          AND (x.created_at >= $3 OR x.live)
+          AND (x.created_at >= $3 OR x.live) AND x.flush_by IS NULL
         ORDER BY x.created_at DESC LIMIT $4) s
 """
 _APPLIANCES: Final = """

@@ -73,10 +73,20 @@ def command() -> None:
     """The command line, as click calls it."""
 
 
+RUN_EXAMPLE = """\b
+Example:
+  coinslot terminal run --config /etc/coinslot/terminal.toml
+  coinslot terminal --claim 7KQ2-M4XR --server https://pay.example.org --simulated shower
+
+The second line claims the terminal once and runs it. On a simulated appliance, type digits and # for the
+keypad, or s for the stop key, then Enter.
+"""
+CHECK_EXAMPLE = "Example: coinslot terminal check --config /etc/coinslot/terminal.toml --no-keys"
+SHUT_EXAMPLE = "Example: coinslot terminal shut --config /etc/coinslot/terminal.toml"
 CONFIG = click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings in TOML.")
 
 
-@command.command("run", epilog=EXAMPLE, help="Run it; what is done where no command is named.")
+@command.command("run", epilog=RUN_EXAMPLE, help="Run it; what is done where no command is named.")
 @CONFIG
 @click.option(
     "--journal", type=click.Path(path_type=Path), metavar="DIR", help="Where journal and identity are kept."
@@ -108,7 +118,9 @@ def _run_command(
     )
 
 
-@command.command("check", help="Try every part, and say what works and what to do about the rest.")
+@command.command(
+    "check", epilog=CHECK_EXAMPLE, help="Try every part, and say what works and what to do about the rest."
+)
 @CONFIG
 @click.option("--no-keys", is_flag=True, help="Do not wait for somebody to press a key.")
 @click.option("--no-water", is_flag=True, help="Open no valve.")
@@ -121,7 +133,9 @@ def _check_command(config: Path | None, no_keys: bool, no_water: bool, as_json: 
         raise SystemExit(1)
 
 
-@command.command("shut", help="Shut every valve and end: for systemd, after an agent that was killed.")
+@command.command(
+    "shut", epilog=SHUT_EXAMPLE, help="Shut every valve and end: for systemd, after an agent that was killed."
+)
 @CONFIG
 def _shut_command(config: Path | None) -> None:
     from coinslot.app import terminal_check

@@ -10,7 +10,8 @@ from msgspec import Struct
 from coinslot.terminal.check import Finding, fail, ok, skip, warn
 from coinslot.terminal.clock import Clock
 from coinslot.terminal.drivers.coin import CoinOutput
-from coinslot.terminal.drivers.tables import Cjt188ValveTable, Wiring
+from coinslot.terminal.drivers.fronts import Wiring
+from coinslot.terminal.drivers.tables import Cjt188ValveTable
 from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.terminal.ports import Hardware, Meter, Outlet, Pressed
 from coinslot.terminal.settings import OutletSettings, Settings

@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 
 from coinslot.terminal import wiring as wirings
 from coinslot.terminal.clock import Clock
-from coinslot.terminal.drivers.tables import BusTable, Name, WatchdogTable, Wiring
+from coinslot.terminal.drivers.fronts import WatchdogTable, Wiring
+from coinslot.terminal.drivers.tables import BusTable, Name
 from coinslot.terminal.ports import Hardware
 from coinslot.terminal.settings import MIB, Language, OutletSettings, Settings
 from coinslot.terminal.simulated import Model, settings_for, simulate

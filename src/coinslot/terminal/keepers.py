@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from coinslot.terminal.drivers.tables import WatchdogTable
+from coinslot.terminal.drivers.fronts import WatchdogTable
 
 log = logging.getLogger(__name__)
 

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from coinslot.terminal.drivers import judging
-from coinslot.terminal.drivers.tables import (
-    BusTable,
-    CoinTable,
+from coinslot.terminal.drivers.fronts import (
     Hd44780Table,
-    ModbusMeterTable,
-    PulseTable,
     St7920Table,
     WatchdogTable,
     Wiring,
+)
+from coinslot.terminal.drivers.tables import (
+    BusTable,
+    CoinTable,
+    ModbusMeterTable,
+    PulseTable,
 )
 from coinslot.terminal.settings import DisplaySize, Language, MeterKind, OutletSettings, Seconds
 

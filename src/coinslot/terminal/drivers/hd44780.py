@@ -7,9 +7,9 @@ import os
 import time
 from collections.abc import Callable
 
+from coinslot.terminal.drivers.fronts import Hd44780Table, Rom
 from coinslot.terminal.drivers.grid import wrapped
 from coinslot.terminal.drivers.painter import Device
-from coinslot.terminal.drivers.tables import Hd44780Table, Rom
 
 I2C_SLAVE = 0x0703
 _DATA, _ENABLE, _LIGHT = 0x01, 0x04, 0x08

@@ -8,8 +8,8 @@ import logging
 import os
 import struct
 
+from coinslot.terminal.drivers.fronts import HidTable
 from coinslot.terminal.drivers.keys import Tell, pressed
-from coinslot.terminal.drivers.tables import HidTable
 
 log = logging.getLogger(__name__)
 

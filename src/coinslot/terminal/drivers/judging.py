@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from coinslot.terminal.drivers.fronts import (
+    ButtonTable,
+    FramebufferTable,
+    Hd44780Table,
+    HidTable,
+    MatrixTable,
+    St7920Table,
+    WatchdogTable,
+    Wiring,
+)
 from coinslot.terminal.drivers.tables import (
     BusTable,
-    ButtonTable,
     Cjt188MeterTable,
     Cjt188ValveTable,
     CoinMeterTable,
     CoinTable,
-    FramebufferTable,
     GpioSensorTable,
     GpioValveTable,
-    Hd44780Table,
-    HidTable,
     LineId,
-    MatrixTable,
     MeterTable,
     ModbusMeterTable,
     ModbusRelayTable,
     ModbusSensorTable,
     Protocol,
     PulseTable,
-    St7920Table,
-    WatchdogTable,
-    Wiring,
 )
 from coinslot.wire.registers import Register
 

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from coinslot.terminal.drivers.fronts import ButtonTable, MatrixTable
 from coinslot.terminal.drivers.gpio import Opener, input_settings, open_lines
-from coinslot.terminal.drivers.tables import ButtonTable, Input, MatrixTable
+from coinslot.terminal.drivers.tables import Input
 from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.terminal.ports import Pressed
 

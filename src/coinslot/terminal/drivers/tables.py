@@ -1,9 +1,9 @@
-"""The tables of the configuration that describe an appliance's wiring, as they stand in the TOML."""
+"""The tables of the configuration that describe what an appliance lets run and counts, as they stand in the TOML."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -19,12 +19,12 @@ Unit = Annotated[int, Meta(ge=1, le=247)]
 Address = Annotated[int, Meta(ge=0, le=65_535)]
 
 
-class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Any of them: a key nobody knows is refused."""
 
 
-class _Driver(_Table, frozen=True, kw_only=True, tag_field="driver"):
-    pass
+class Driver(Table, frozen=True, kw_only=True, tag_field="driver"):
+    """One that names its driver."""
 
 
 class Pull(StrEnum):
@@ -36,7 +36,7 @@ class Pull(StrEnum):
     """The board has one."""
 
 
-class Input(_Table, frozen=True, kw_only=True):
+class Input(Table, frozen=True, kw_only=True):
     """One input line."""
 
     line: LineId
@@ -45,7 +45,7 @@ class Input(_Table, frozen=True, kw_only=True):
     pull: Pull = Pull.NONE
 
 
-class Output(_Table, frozen=True, kw_only=True):
+class Output(Table, frozen=True, kw_only=True):
     """One output line."""
 
     line: LineId
@@ -71,7 +71,7 @@ class Parity(StrEnum):
     ODD = "odd"
 
 
-class BusTable(_Table, frozen=True, kw_only=True):
+class BusTable(Table, frozen=True, kw_only=True):
     """`[bus.NAME]`: one serial port, with whatever hangs on it."""
 
     device: Path
@@ -89,7 +89,7 @@ class BusTable(_Table, frozen=True, kw_only=True):
 # ---------------------------------------------------------------- valves
 
 
-class GpioValveTable(_Driver, frozen=True, kw_only=True, tag="gpio"):
+class GpioValveTable(Driver, frozen=True, kw_only=True, tag="gpio"):
     """A valve or relay on an output line, perhaps with an end switch on an input line."""
 
     line: LineId
@@ -100,7 +100,7 @@ class GpioValveTable(_Driver, frozen=True, kw_only=True, tag="gpio"):
     """Active while the valve is open."""
 
 
-class CoinTable(_Driver, frozen=True, kw_only=True, tag="coin"):
+class CoinTable(Driver, frozen=True, kw_only=True, tag="coin"):
     """An appliance's own coin input: a train of pulses pays it, a busy line says whether it runs."""
 
     line: LineId
@@ -120,7 +120,7 @@ class CoinTable(_Driver, frozen=True, kw_only=True, tag="coin"):
     """The busy line must rest for this long before the run is over: lamps blink."""
 
 
-class ModbusRelayTable(_Driver, frozen=True, kw_only=True, tag="modbus"):
+class ModbusRelayTable(Driver, frozen=True, kw_only=True, tag="modbus"):
     """A relay behind a coil, or behind a holding register."""
 
     bus: Name
@@ -131,7 +131,7 @@ class ModbusRelayTable(_Driver, frozen=True, kw_only=True, tag="modbus"):
     off: Annotated[int, Meta(ge=0, le=65_535)] = 0
 
 
-class Cjt188ValveTable(_Driver, frozen=True, kw_only=True, tag="cjt188"):
+class Cjt188ValveTable(Driver, frozen=True, kw_only=True, tag="cjt188"):
     """The valve inside a CJ/T 188 water meter."""
 
     bus: Name
@@ -152,7 +152,7 @@ ValveTable = GpioValveTable | CoinTable | ModbusRelayTable | Cjt188ValveTable
 # ---------------------------------------------------------------- meters
 
 
-class PulseTable(_Driver, frozen=True, kw_only=True, tag="gpio"):
+class PulseTable(Driver, frozen=True, kw_only=True, tag="gpio"):
     """Pulses on an input line: `pulses` of them are `per` units of the register."""
 
     line: LineId
@@ -167,7 +167,7 @@ class PulseTable(_Driver, frozen=True, kw_only=True, tag="gpio"):
     """More pulses a second than the meter can make are noise on its cable, and a fault."""
 
 
-class CoinMeterTable(_Driver, frozen=True, kw_only=True, tag="coin"):
+class CoinMeterTable(Driver, frozen=True, kw_only=True, tag="coin"):
     """Credits used, by the busy line of the coin output that is this outlet's valve."""
 
 
@@ -190,7 +190,7 @@ class Space(StrEnum):
     INPUT = "input"
 
 
-class ModbusValue(_Table, frozen=True, kw_only=True):
+class ModbusValue(Table, frozen=True, kw_only=True):
     """One figure: raw × `multiply` ÷ `divide`, rounded down, is in the unit of its register."""
 
     address: Address
@@ -201,7 +201,7 @@ class ModbusValue(_Table, frozen=True, kw_only=True):
     divide: Ratio = 1
 
 
-class ModbusMeterTable(_Driver, frozen=True, kw_only=True, tag="modbus"):
+class ModbusMeterTable(Driver, frozen=True, kw_only=True, tag="modbus"):
     """A meter on a bus."""
 
     bus: Name
@@ -210,7 +210,7 @@ class ModbusMeterTable(_Driver, frozen=True, kw_only=True, tag="modbus"):
     kind: MeterKind = MeterKind.LASTING
 
 
-class Cjt188MeterTable(_Driver, frozen=True, kw_only=True, tag="cjt188"):
+class Cjt188MeterTable(Driver, frozen=True, kw_only=True, tag="cjt188"):
     """A CJ/T 188 water meter."""
 
     bus: Name
@@ -225,7 +225,7 @@ MeterTable = PulseTable | CoinMeterTable | ModbusMeterTable | Cjt188MeterTable
 # ---------------------------------------------------------------- sensors
 
 
-class GpioSensorTable(_Driver, frozen=True, kw_only=True, tag="gpio"):
+class GpioSensorTable(Driver, frozen=True, kw_only=True, tag="gpio"):
     """1 while the line is active, else 0: `leak`, a float switch."""
 
     name: Name
@@ -235,7 +235,7 @@ class GpioSensorTable(_Driver, frozen=True, kw_only=True, tag="gpio"):
     pull: Pull = Pull.UP
 
 
-class ModbusSensorTable(_Driver, frozen=True, kw_only=True, tag="modbus"):
+class ModbusSensorTable(Driver, frozen=True, kw_only=True, tag="modbus"):
     """A figure of a device on a bus: `power_w`, `tds_ppm`."""
 
     name: Name
@@ -249,103 +249,3 @@ class ModbusSensorTable(_Driver, frozen=True, kw_only=True, tag="modbus"):
 
 
 SensorTable = GpioSensorTable | ModbusSensorTable
-
-
-# ---------------------------------------------------------------- keys
-
-
-Row = Annotated[str, Meta(min_length=1, max_length=8)]
-
-
-class MatrixTable(_Driver, frozen=True, kw_only=True, tag="matrix"):
-    """A keypad of rows and columns; every row pulls low through it, every column has a resistor to high."""
-
-    rows: Annotated[tuple[LineId, ...], Meta(min_length=1, max_length=8)]
-    columns: Annotated[tuple[LineId, ...], Meta(min_length=1, max_length=8)]
-    chip: Path = "/dev/gpiochip0"
-    keys: Annotated[tuple[Row, ...], Meta(min_length=1, max_length=8)] = ("123", "456", "789", "*0#")
-    """What stands on them, a string for each row; a space is no key, S the stop key."""
-    pull: Pull = Pull.UP
-
-
-class HidTable(_Driver, frozen=True, kw_only=True, tag="hid"):
-    """A keypad that is a keyboard to the board."""
-
-    device: Path
-    """Under /dev/input/by-id, so that it stays the same whatever port is used."""
-    keys: dict[Annotated[str, Meta(pattern="^[0-9]{1,3}$")], Annotated[str, Meta(pattern="^[0-9*#S]$")]] = {}
-    """Key codes beside those of digits, Enter (#), Backspace and * (*)."""
-
-
-class ButtonTable(_Driver, frozen=True, kw_only=True, tag="button"):
-    """One key alone: the stop key."""
-
-    line: LineId
-    chip: Path = "/dev/gpiochip0"
-    active_low: bool = True
-    pull: Pull = Pull.UP
-
-
-KeyTable = MatrixTable | HidTable | ButtonTable
-
-
-# ---------------------------------------------------------------- displays
-
-
-class Rom(StrEnum):
-    """The character set burnt into a display."""
-
-    A00 = "A00"
-    """Japanese: no backslash, no tilde."""
-    A02 = "A02"
-    """European."""
-
-
-class Hd44780Table(_Driver, frozen=True, kw_only=True, tag="hd44780"):
-    """A character display behind a PCF8574 on I²C."""
-
-    bus: Path = "/dev/i2c-1"
-    address: Annotated[int, Meta(ge=0x08, le=0x77)] = 0x27
-    columns: Literal[16, 20] = 16
-    rows: Literal[2, 4] = 2
-    rom: Rom = Rom.A00
-
-
-class St7920Table(_Driver, frozen=True, kw_only=True, tag="st7920"):
-    """A display of 128×64 dots with a GB 2312 font, on SPI: four lines of 16 columns."""
-
-    device: Path = "/dev/spidev0.0"
-    speed_hz: Annotated[int, Meta(ge=10_000, le=400_000)] = 200_000
-
-
-ScreenTable = Hd44780Table | St7920Table
-
-
-class FramebufferTable(_Driver, frozen=True, kw_only=True, tag="framebuffer"):
-    """QR codes, as large as a Linux framebuffer allows."""
-
-    device: Path = "/dev/fb0"
-
-
-class Wiring(_Table, frozen=True, kw_only=True):
-    """What one outlet is wired to."""
-
-    outlet: Annotated[int, Meta(ge=0, le=31)] = 0
-    valve: ValveTable
-    meter: MeterTable | None = None
-    sensors: tuple[SensorTable, ...] = ()
-    keypad: KeyTable | None = None
-    stop: ButtonTable | None = None
-    """A stop key of its own, beside the keypad."""
-    screen: ScreenTable | None = None
-    qr: FramebufferTable | None = None
-
-
-class WatchdogTable(_Table, frozen=True, kw_only=True):
-    """`[watchdog]`: hardware that acts when the agent does not."""
-
-    device: Path | None = None
-    """The board's own: it is reset when nobody has written for `timeout_s`."""
-    timeout_s: Annotated[int, Meta(ge=2, le=120)] = 15
-    enable: Output | None = None
-    """Toggled five times a second while the agent lives: a charge pump behind it lets valves have power at all."""

@@ -7,31 +7,33 @@ from typing import Protocol, TypeVar, assert_never
 
 from coinslot.terminal.drivers.bus import Bus
 from coinslot.terminal.drivers.coin import CoinOutput
+from coinslot.terminal.drivers.fronts import (
+    ButtonTable,
+    FramebufferTable,
+    Hd44780Table,
+    HidTable,
+    KeyTable,
+    MatrixTable,
+    ScreenTable,
+    St7920Table,
+    Wiring,
+)
 from coinslot.terminal.drivers.gpio import GpioValve, InputLine, Opener, open_lines
 from coinslot.terminal.drivers.keys import Button, Matrix, Tell
 from coinslot.terminal.drivers.painter import NoScreen, Painter, Screens
 from coinslot.terminal.drivers.serials import Serials
 from coinslot.terminal.drivers.tables import (
     BusTable,
-    ButtonTable,
     CoinMeterTable,
     CoinTable,
-    FramebufferTable,
     GpioSensorTable,
     GpioValveTable,
-    Hd44780Table,
-    HidTable,
     Input,
-    KeyTable,
-    MatrixTable,
     MeterTable,
     ModbusSensorTable,
     PulseTable,
-    ScreenTable,
     SensorTable,
-    St7920Table,
     ValveTable,
-    Wiring,
 )
 from coinslot.terminal.ports import Meter, Outlet, Pressed, Screen, Sensors, Valve
 

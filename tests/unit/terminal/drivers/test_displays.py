@@ -10,11 +10,11 @@ import pytest
 import segno
 
 from coinslot.terminal.drivers.framebuffer import QUIET, Framebuffer, Geometry, geometry, picture
+from coinslot.terminal.drivers.fronts import Hd44780Table, Rom
 from coinslot.terminal.drivers.grid import wrapped
 from coinslot.terminal.drivers.hd44780 import Hd44780, signs
 from coinslot.terminal.drivers.painter import Painter, Screens
 from coinslot.terminal.drivers.st7920 import St7920, cells
-from coinslot.terminal.drivers.tables import Hd44780Table, Rom
 from tests.unit.terminal.drivers.played import PlayedDevice
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from coinslot.terminal.drivers.fronts import ButtonTable, HidTable, MatrixTable
 from coinslot.terminal.drivers.hid import EVENT, HidKeypad
 from coinslot.terminal.drivers.keys import SCANS, Button, Matrix, Scan
-from coinslot.terminal.drivers.tables import ButtonTable, HidTable, MatrixTable
 from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.terminal.ports import Pressed
 from tests.unit.terminal.drivers.played import PlayedChip

@@ -11,6 +11,7 @@ from coinslot.terminal.display import Texts, groups
 from coinslot.terminal.layouts import LAYOUTS, Layout, best, columns, from_elsewhere, laid, pages
 from coinslot.terminal.settings import DisplaySize, Language
 from coinslot.wire.messages import Note, Show
+from tests.unit.terminal import pictures
 from tests.unit.terminal.saying import LONG, everything
 
 SMALL, TALL, WIDE = (LAYOUTS[size] for size in (DisplaySize.SMALL, DisplaySize.TALL, DisplaySize.WIDE))
@@ -140,3 +141,7 @@ def test_many_choices_turn_pages_and_each_is_seen() -> None:
         seen = [row for page in pages(entries, layout) for (row,) in page]
         assert [part for row in seen for part in row.split("  ")] == entries
         assert all(len(page) < layout.rows for page in pages(entries, layout))
+
+
+def test_the_documentation_shows_what_displays_show() -> None:
+    assert pictures.page()[1] == pictures.drawn(), "run python -m tests.unit.terminal.pictures"

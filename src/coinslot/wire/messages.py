@@ -367,7 +367,7 @@ class Offline(_Message, frozen=True, kw_only=True, tag="offline"):
     """The outlet's own OpenPAYGO key, in hex."""
     starting_code: Annotated[int, Meta(ge=0, le=999_999_999)] = 0
     value: Annotated[int, Meta(ge=0, le=995)] = 0
-    """The one token value that is accepted."""
+    """What the one token value that is accepted at each count follows from, as `docs/terminal/codes.md` says."""
     count: Count = 0
     """Counts up to here are burnt: the first code has a higher one."""
     credit_minor: Count = 0

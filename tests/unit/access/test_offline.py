@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import time
 from functools import cache
 from pathlib import Path
@@ -270,3 +271,12 @@ def test_decoding_stays_short_to_the_count_at_which_new_terms_are_due() -> None:
         took[first] = (time.process_time_ns() - began) // 5
     # 0.05 ms and 6 ms on a server's core; a board is some ten times slower.
     assert took[offline.REKEY_COUNT] < 100_000_000
+
+
+def test_the_codes_in_the_documentation_are_right() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "terminal" / "codes.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d{9}) \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for count, value, digits in rows:
+        assert offline.value_of("00112233445566778899aabbccddeeff", 500, int(count)) == int(value)
+        assert make_code("00112233445566778899aabbccddeeff", 123_456_789, 500, int(count) - 2)[0] == digits

@@ -48,9 +48,12 @@ def template_name(admin_url: str) -> str:
 
 
 @pytest.fixture
-async def database_url(admin_url: str, template_name: str) -> AsyncIterator[str]:
-    """A migrated database of this test's own, dropped after it."""
-    url = await create_database(admin_url, template_name)
+async def database_url(
+    request: pytest.FixtureRequest, admin_url: str, template_name: str
+) -> AsyncIterator[str]:
+    """A migrated database of this test's own, given up after it."""
+    fresh = request.node.get_closest_marker("fresh_database") is not None
+    url = await create_database(admin_url, template_name, fresh=fresh)
     yield url
     await drop_database(admin_url, url)
 

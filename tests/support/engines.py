@@ -51,10 +51,11 @@ def run_apart(work: Coroutine[object, object, T]) -> T:
     return results[0]
 
 
-async def create_database(admin_url: str, template: str | None = None) -> str:
-    """A new database, a copy of `template` if given; its URL. One that another test has left clean will do."""
+async def create_database(admin_url: str, template: str | None = None, *, fresh: bool = False) -> str:
+    """A new database, a copy of `template` if given; its URL. One that another test has left clean will do, unless it is
+    to be `fresh`: plans are made by the pages that a table has, and emptied ones keep theirs."""
     kept = _shelf.get((admin_url, template or ""))
-    if kept:
+    if kept and not fresh:
         return kept.pop()
     name = f"test_{secrets.token_hex(6)}"
     connection = await connect_login(admin_url)

@@ -265,6 +265,7 @@ async def test_points_of_another_operator_are_not_shown(
     assert await points_balance(desk.pool, stranger, lin) == 0
 
 
+@pytest.mark.fresh_database
 @pytest.mark.parametrize("statement", [aftermath._LOCK, messages_module._TAKE])
 async def test_what_is_due_is_found_by_its_own_index_and_never_by_reading_all(
     database_url: str, desk: Desk, statement: str

@@ -1,4 +1,4 @@
-"""Displays by their size: what is to be said becomes rows that fit. Pure; a Chinese character takes two columns.
+"""Displays by their size: what is to be said becomes rows that fit. Pure.
 
 What is said is a list of phrases, the most important first, each in forms from long to short. A display takes as many
 phrases as it has rows, and of each the longest form that a row holds.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
+from unicodedata import east_asian_width
 
 from msgspec import Struct
 
@@ -34,8 +35,13 @@ LAYOUTS = {
 
 
 def columns(text: str) -> int:
-    """Its width on a character display, where a Chinese character takes two places."""
-    return sum(2 if ord(sign) > 0x2E80 else 1 for sign in text)
+    """Its width on a character display. A Chinese character takes two places, and begins at an even one: the usual
+    displays that have Chinese at all move it there."""
+    used = 0
+    for sign in text:
+        wide = east_asian_width(sign) in "WF"
+        used += used % 2 + 2 if wide else 1
+    return used
 
 
 def fitted(text: str, most: int) -> str:

@@ -1,6 +1,6 @@
 """Every fixed text of a display in both languages, each in forms from long to short; the last fits 16 columns.
 
-`{}` stands for a whole number.
+`{}` stands for a whole number. English is plain ASCII and Chinese within GB 2312: a character display has no more.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ TEXTS: dict[str, Phrase] = {
     "offline": _say("网络中断 请稍候|网络中断 请稍候", "Offline, please wait|Offline, wait"),
     "offline_code": _say("网络中断", "Link down: ask your phone|Link down: ask phone|Link down"),
     "offline_how": _say("请在手机上取离线码|用手机取离线码", "for an offline code|Use offline code"),
-    "stopping": _say("正在关闭…", "Stopping…"),
+    "stopping": _say("正在关闭", "Stopping..."),
     "fault": _say("暂停使用 请联系管理员|暂停使用", "Out of order"),
     "closed": _say("暂停服务", "Closed"),
     "code": _say("授权码|码", "Code"),
     "confirm": _say("按 # 确认, * 退一位|#确认 *退一位", "# confirm, * one back|# ok, * one back"),
-    "checking": _say("正在核对…", "Checking…"),
+    "checking": _say("正在核对 请稍候", "Checking..."),
     "locked_for": _say("键盘已锁定 {} 分钟|锁定 {} 分钟", "Keypad locked {} min|Locked {} min"),
     "long_code": _say("可用 12 位授权码|可用12位授权码", "A 12-digit code works|12-digit code ok"),
     "long_how": _say("请在手机上取|请在手机上取", "Get one on the phone|Get it by phone"),
@@ -62,9 +62,9 @@ TEXTS: dict[str, Phrase] = {
     "pay": _say("请扫码付款|扫码付", "Scan to pay|Pay"),
     "choose": _say("请选择套餐", "Choose a package|Choose one"),
     "pay_with": _say("请选择支付方式", "How to pay"),
-    "waiting": _say("正在生成付款码…|生成付款码…", "Making the code…|One moment…"),
+    "waiting": _say("正在生成付款码", "Making the code...|One moment..."),
     "scanned": _say("已扫码 请确认付款|请付款|付", "Scanned, please confirm|Scanned|Pay"),
-    "paid": _say("已付款 正在启动…|已付款…", "Paid, starting…"),
+    "paid": _say("已付款 正在启动", "Paid, starting...|Paid, starting"),
     "left": _say("剩余", "Left"),
     "time_up": _say("时间到", "Time is up"),
     "refund": _say("退款", "Refunded|Refund"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coinslot.terminal import phrases
 from coinslot.terminal.display import InUse, Texts
-from coinslot.terminal.layouts import LAYOUTS, Layout, Said, columns, laid
+from coinslot.terminal.layouts import LAYOUTS, Layout, Said, laid
 from coinslot.terminal.settings import DisplaySize, Language
 from coinslot.wire.messages import Note, Show
 from coinslot.wire.records import StopReason
@@ -52,6 +52,11 @@ def moments(texts: Texts, layout: Layout) -> dict[str, Said]:
     }
 
 
+def drawn_columns(text: str) -> int:
+    """In a fixed font, where nothing is moved to an even column."""
+    return sum(2 if sign >= "\u2e80" else 1 for sign in text)
+
+
 def drawn() -> str:
     """The part of the page between its two marks."""
     parts = []
@@ -62,7 +67,7 @@ def drawn() -> str:
         for name in pairs[0]:
             rows = [laid(said[name], layout) for said in pairs]
             for at, both in enumerate(zip(*rows, strict=True)):
-                boxes = "   ".join(f"|{row}{' ' * (layout.columns - columns(row))}|" for row in both)
+                boxes = "   ".join(f"|{row}{' ' * (layout.columns - drawn_columns(row))}|" for row in both)
                 parts.append(f"{name if at == 0 else '':<11}{boxes}")
             parts.append("")
         parts[-1] = "```\n"

@@ -21,8 +21,12 @@ NARROWEST = 16
 
 
 def spread(text: str) -> int:
-    """Columns, counted by hand: what is Chinese or full width takes two."""
-    return sum(2 if re.match(r"[\u2e80-\uffef]", sign) else 1 for sign in text)
+    """Columns, laid out by hand: what is Chinese or full width takes a cell of two, from an even column on."""
+    cells = ""
+    for sign in text:
+        wide = re.match(r"[\u2e80-\uffef]", sign) is not None
+        cells += (" " if wide and len(cells) % 2 else "") + ("[]" if wide else ".")
+    return len(cells)
 
 
 @pytest.mark.parametrize("language", Language)
@@ -60,6 +64,8 @@ def test_every_phrase_has_a_form_for_the_narrowest_display_and_its_forms_shrink(
             assert widths == sorted(widths, reverse=True)
             assert widths[-1] <= NARROWEST, forms
             assert columns(forms[0]) == spread(forms[0])
+        assert "".join(phrase.en).isascii()
+        assert "".join(phrase.zh).encode("gb2312")
 
 
 @pytest.mark.parametrize(

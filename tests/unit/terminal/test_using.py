@@ -90,7 +90,7 @@ def test_a_shower_from_the_code_to_the_bill_on_four_rows_in_chinese() -> None:
     room.types("123456799*")
     assert room.rows == ("Code 1234 5679", "# ok, * one back", "", "")
     room.types("#")
-    assert (room.rows[0], room.views[0].phase) == ("Checking…", Phase.CHECKING)
+    assert (room.rows[0], room.views[0].phase) == ("Checking...", Phase.CHECKING)
     room.opens(language=ZH)
     assert room.rows == ("余额 ¥20.00", "本次限额 ¥5.00", "", "")
     room.flow(10, 150)

@@ -106,9 +106,7 @@ class Kept:
                     self.open[session] = structs.replace(known, resumes=known.resumes + 1)
             case Paused(session=session, paused=paused, pause_ms=pause_ms):
                 if session in self.open:
-                    self.open[session] = structs.replace(
-                        self.open[session], paused=paused, pause_ms=pause_ms
-                    )
+                    self.open[session] = structs.replace(self.open[session], paused=paused, pause_ms=pause_ms)
             case Metered(outlet=outlet, registers=registers):
                 self._rise(outlet, registers)
             case TimeKnown(wall_ms=wall_ms):
@@ -161,7 +159,9 @@ class Kept:
 
     def new_epoch(self, epoch: Epoch) -> None:
         """Begin again at 1. What the server had not acknowledged moves over, in its order: a record
-        it sees twice ends in review, one it never sees is money lost."""
+        it sees twice ends in review, one it never sees is money lost. Offline terms end: a journal that was damaged
+        or rolled back may have lost burnt counts, and the server sends new terms to a new epoch."""
+        self.tokens.terms.clear()
         moved = [raw for seq, raw in self.records.items() if seq > self.acked]
         self.epoch = epoch
         self.acked = 0

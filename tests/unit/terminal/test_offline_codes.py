@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from coinslot.access import offline
 from coinslot.access.offline import make_code
-from coinslot.terminal.events import Boot, KeyPressed, LinkDown, SensorsRead, Shutdown, StopKey
+from coinslot.terminal.events import Boot, BytesReceived, KeyPressed, LinkDown, SensorsRead, Shutdown, StopKey
 from coinslot.terminal.kept import Kept
 from coinslot.terminal.settings import OutletSettings, Settings
-from coinslot.wire.messages import Burn, CodeEntered, Hello, Limits, Offline, Start, Stop
+from coinslot.wire.messages import Burn, CodeEntered, Hello, Limits, Offline, Start, Stop, Welcome
 from coinslot.wire.records import Burnt, Declined, DeclineReason, OfflineCredit, Started, Stopped, StopReason
 from tests.unit.terminal.rig import SHOWER, PowerLostError, Rig, limits
 
@@ -293,6 +293,34 @@ def test_a_server_that_sends_the_same_terms_for_ever_is_not_answered_for_ever() 
     for _ in range(50):
         rig.say(terms(rig), 100)
     assert len(rig.messages(Hello)) == before + 1
+
+
+def test_a_journal_that_may_have_lost_burnt_counts_takes_no_codes_until_new_terms_come() -> None:
+    rig = ready()
+    types(rig, CODES[2])
+    rig.feed(StopKey(0), 1_000)
+    place = bytes(rig.journal.durable).index(b"offline_credit")
+    rig.journal.durable[place] ^= 1  # one bit on a worn card
+    restart(rig)
+    types(rig, CODES[2])
+    types(rig, CODES[4])
+    assert rig.openings == ["off_trm_1_2"]
+    rig.link_up()
+    assert rig.last(Hello).offline == []
+    rig.say(Welcome(link=rig.link, now_ms=1, epoch=rig.epoch, acked=0))
+    rig.say(terms(rig, terms="trm_2", key=OTHER_KEY))
+    assert rig.last(Hello).offline == ["trm_2"]
+    rig.say(Welcome(link=rig.link, now_ms=1, epoch=rig.epoch, acked=0, new_epoch=True))
+    assert rig.last(Hello).offline == []
+
+
+def test_a_start_that_cannot_be_read_burns_the_code_with_its_refusal() -> None:
+    rig = Rig().ready()
+    rig.say(terms(rig))
+    data = b'{"type":"start","link":%d,"command":"cmd","session":"off_trm_1_2","outlet":0,"limits":{}}'
+    rig.feed(BytesReceived(data % rig.link))
+    assert rig.of(Declined)[0].reason is DeclineReason.LIMITS
+    assert rig.durable().tokens.gone("trm_1") == {2}
 
 
 def test_a_stopped_session_is_not_opened_by_its_code() -> None:

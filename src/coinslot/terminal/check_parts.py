@@ -11,6 +11,7 @@ from coinslot.terminal.check import Finding, fail, ok, skip, warn
 from coinslot.terminal.clock import Clock
 from coinslot.terminal.drivers.coin import CoinOutput
 from coinslot.terminal.drivers.fronts import Wiring
+from coinslot.terminal.drivers.painter import NoScreen, Screens
 from coinslot.terminal.drivers.tables import Cjt188ValveTable
 from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.terminal.ports import Hardware, Meter, Outlet, Pressed
@@ -77,12 +78,17 @@ class Parts:
     # ------------------------------------------------------------ display
 
     async def _screen(self, outlet: Outlet, settings: OutletSettings) -> list[Finding]:
-        part = f"outlet {settings.outlet}, display"
+        part, screen = f"outlet {settings.outlet}, display", outlet.screen
         rows = ("coinslot check", f"outlet {settings.outlet} 0123456789")
+        if isinstance(screen, NoScreen):
+            return [skip(part, "there is none")]
         try:
-            outlet.screen.show(rows, "https://example.org/coinslot-check")
-            await self._wait(FOLLOW_MS)
-            outlet.screen.show(rows, None)  # a display that is slow says only now what became of the first
+            screen.show(rows, "https://example.org/coinslot-check")
+            until = self._clock.ticks_ms() + FOLLOW_MS
+            while isinstance(screen, Screens) and not screen.settled:
+                if self._clock.ticks_ms() >= until:
+                    raise OSError(f"has not taken a picture within {FOLLOW_MS} ms")
+                await self._wait(STEP_MS)
         except OSError as error:
             return [fail(part, str(error), "Check its wires, its supply and its address (i2cdetect -y 1).")]
         if self._trying.ask is None:
@@ -195,16 +201,16 @@ class Parts:
     async def _keys(self, pressed: asyncio.Queue[Pressed]) -> Finding:
         if not self._trying.keys:
             return skip("keys", "not tried, as asked")
-        try:
-            async with asyncio.timeout(KEY_MS / 1000):
-                heard = _name(await pressed.get())
-        except TimeoutError:
+        until = self._clock.ticks_ms() + KEY_MS
+        while pressed.empty() and self._clock.ticks_ms() < until:
+            await self._wait(STEP_MS)
+        if pressed.empty():
             return fail(
                 "keys",
                 f"no key was pressed within {KEY_MS // 1000} s",
                 "Press one while this waits; if you did, check the rows and columns. --no-keys leaves this out.",
             )
-        return ok("keys", f"heard {heard}")
+        return ok("keys", f"heard {_name(pressed.get_nowait())}")
 
     async def _wait(self, ms: int) -> None:
         if ms > 0:

@@ -47,7 +47,7 @@ class Painter:
         self._wake = threading.Event()
         self._wanted: tuple[tuple[str, ...], str | None] | None = None
         self._error: str | None = None
-        self._painted = 0
+        self._shown: tuple[tuple[str, ...], str | None] | None = None
         self._ending = False
         self._thread = threading.Thread(target=self._run, name=f"screen {name}", daemon=True)
         self._thread.start()
@@ -62,14 +62,12 @@ class Painter:
             raise OSError(f"{self._name}: {error}")
 
     @property
-    def painted(self) -> int:
-        """How many pictures have been put on the glass."""
-        return self._painted
-
-    @property
-    def error(self) -> str | None:
-        """What went wrong the last time, None when nothing did."""
-        return self._error
+    def settled(self) -> bool:
+        """Whether the latest picture is on the glass. OSError when it did not get there."""
+        with self._lock:
+            if self._error is not None:
+                raise OSError(f"{self._name}: {self._error}")
+            return self._shown is self._wanted
 
     def close(self) -> None:
         """The last picture stays on the glass."""
@@ -100,8 +98,8 @@ class Painter:
                 log.warning("display %s does not answer: %s", self._name, error)
             self._error = str(error)
             return False
-        self._error = None
-        self._painted += 1
+        with self._lock:
+            self._error, self._shown = None, wanted
         return True
 
 
@@ -117,6 +115,11 @@ class Screens:
 
     def __init__(self, screens: tuple[Painter, ...]) -> None:
         self._screens = screens
+
+    @property
+    def settled(self) -> bool:
+        """Whether all of them show the latest picture. OSError when one of them does not answer."""
+        return all(screen.settled for screen in self._screens)
 
     def show(self, lines: tuple[str, ...], qr: str | None) -> None:
         """On all of them, also when one does not answer; its OSError is told afterwards."""

@@ -13,7 +13,7 @@ NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
 def session(state: State = State.AUTHORIZED) -> Session:
-    """Made at `NOW`, with a start that expires 17 s later."""
+    """Made at `NOW`, with a start that expires 17 s later; a promise by an offline code with the count 2."""
     return Session(
         operator=OperatorId("op"),
         id=SessionId("ses"),
@@ -36,5 +36,6 @@ def session(state: State = State.AUTHORIZED) -> Session:
         give_up_at=NOW + GIVE_UP_AFTER,
         wake_at=NOW + timedelta(seconds=3),
         meter_spec="{}",
+        token=2 if state is State.PROMISED else None,
         created_at=NOW,
     )

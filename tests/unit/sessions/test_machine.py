@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from coinslot.sessions.decide import GIVE_UP_AFTER, Act, Doubt, decide, extend, rest, tick
+from coinslot.sessions.decide import GIVE_UP_AFTER, PROMISE_LIFE, Act, Doubt, decide, extend, rest, tick
 from coinslot.sessions.states import TRANSITIONS, Event, IllegalEvent, State
 from tests.unit.sessions.build import NOW, session
 
@@ -121,5 +121,60 @@ def test_silence_alone_ends_every_session_at_its_deadline() -> None:
         assert one.state is (State.SETTLED if begins else State.RELEASED)
 
 
+class Promise(Life):
+    """A session that an offline code promises: as above, and its hold never goes back by silence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = session(State.PROMISED)
+
+    @rule(seconds=st.sampled_from([0, 1, 5, 17, 60, 3_600, 86_400]))
+    def time_passes(self, seconds: int) -> None:
+        was_live = self.session.live and not self.begun
+        super().time_passes(seconds)
+        assert self.session.live or not was_live, "a person or a record ends it, never time"
+
+    @invariant()
+    def nobody_waits_longer_than_a_day_to_be_told(self) -> None:
+        if self.session.state is State.PROMISED and self.session.wake_at is not None:
+            told = Doubt.OFFLINE_UNPROVED in self.doubts
+            assert told or self.session.wake_at <= max(NOW + GIVE_UP_AFTER, self.now)
+
+
+def test_a_promise_in_silence_is_burnt_from_its_end_on_and_shown_to_a_person_once_a_month() -> None:
+    one, now = session(State.PROMISED), NOW
+    one = rest(one, now)
+    burns, doubts = [], []
+    while now < NOW + GIVE_UP_AFTER + timedelta(days=31):
+        assert one.wake_at is not None
+        now = max(now, one.wake_at)
+        due = tick(one, now)
+        if isinstance(due, Event):
+            one, effects = decide(one, due, now)
+            doubts += [(effect, now) for effect in effects]
+        else:
+            assert due is Act.SEND_BURN
+            burns.append(now)
+            one = rest(one, now)
+    assert burns[0] == NOW + PROMISE_LIFE
+    assert burns[1] - burns[0] == timedelta(seconds=30)
+    assert burns[-1] - burns[-2] == timedelta(minutes=10), "after a day more rarely"
+    assert [effect for effect, _ in doubts] == [Doubt.OFFLINE_UNPROVED] * 2
+    assert doubts[0][1] == NOW + GIVE_UP_AFTER
+    assert one.state is State.PROMISED
+
+
+def test_a_typed_code_whose_start_is_never_answered_is_a_promise_again() -> None:
+    one = decide(session(State.PROMISED), Event.TYPED, NOW).session
+    one = decide(one, Event.SILENT, NOW + timedelta(seconds=17)).session
+    late = one.give_up_at
+    assert tick(one, late) is Event.RECALLED
+    again, effects = decide(one, Event.RECALLED, late)
+    assert (again.state, effects) == (State.PROMISED, ())
+    assert tick(again, late) is Event.UNPROVED
+
+
+TestPromise = Promise.TestCase
+TestPromise.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)

@@ -1,4 +1,5 @@
-"""What processes hold: the server idle and with every terminal connected, the broker, one agent."""
+"""What processes hold: the server idle and with every terminal connected, the broker, one agent; and what the agent's
+processor has to do while nobody uses the appliance."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ import asyncio
 import os
 import signal
 import sys
+import time
 
 from coinslot.app.benches.bed import Bed
 from coinslot.app.benches.figures import Figure, Side, Target
-from coinslot.app.benches.processes import memory
+from coinslot.app.benches.processes import cpu_s, memory
 from coinslot.app.errors import Problem
 from coinslot.engines.children import Child, StopPlan, spawn
 from coinslot.engines.connect import connect_login
@@ -20,6 +22,9 @@ from coinslot.terminal.identity import save
 PART = "d"
 TITLE = "memory"
 _AGENT = Target(Side.AT_MOST, 40.0)
+_AGENT_CPU = Target(Side.AT_MOST, 3.0)
+_IDLE_S = 5.0
+"""Five turns of an idle agent's loop."""
 _MB = 1024 * 1024
 _PATIENCE_S = 30.0
 _LOOK_S = 0.05
@@ -33,6 +38,7 @@ class MemoryUse:
         self._bed = bed
         self._agent_rss: list[float] = []
         self._agent_pss: list[float] = []
+        self._agent_cpu: list[float] = []
         self._server_after: list[float] = []
 
     def round(self) -> None:
@@ -44,6 +50,7 @@ class MemoryUse:
         try:
             bed.runner.run(self._connected(agent))
             held = memory(agent.pid)
+            self._agent_cpu.append(_idle(agent.pid))
         finally:
             agent.stop()
         self._agent_rss.append(held.rss / _MB)
@@ -67,6 +74,13 @@ class MemoryUse:
             Figure(part=PART, name="server, after the load, RSS", unit="MB", values=self._server_after),
             Figure(part=PART, name="one agent, RSS", unit="MB", values=self._agent_rss, target=_AGENT),
             Figure(part=PART, name="one agent, PSS", unit="MB", values=self._agent_pss),
+            Figure(
+                part=PART,
+                name="one agent, idle, CPU",
+                unit="% of a core",
+                values=self._agent_cpu,
+                target=_AGENT_CPU,
+            ),
         ]
 
     def _start_agent(self) -> Child:
@@ -109,3 +123,10 @@ class MemoryUse:
                 await asyncio.sleep(1.0)  # what it allocates for its first readings belongs to it
         finally:
             await connection.close()
+
+
+def _idle(pid: int) -> float:
+    """Percent of a core that it uses with nothing to do."""
+    began, used_s = time.monotonic(), cpu_s(pid)
+    time.sleep(_IDLE_S)
+    return 100 * (cpu_s(pid) - used_s) / (time.monotonic() - began)

@@ -32,16 +32,17 @@ _MS: Final = timedelta(milliseconds=1)
 
 _MAKE: Final = """
     INSERT INTO keypad_guard (operator_id, terminal_id, outlet)
-    SELECT x.operator_id, x.terminal_id, x.outlet FROM outlet x
-    JOIN unnest($2::text[], $3::smallint[]) AS k(terminal_id, outlet)
-      ON x.terminal_id = k.terminal_id AND x.outlet = k.outlet
-    WHERE x.operator_id = $1 ORDER BY x.terminal_id, x.outlet ON CONFLICT DO NOTHING
+    SELECT x.operator_id, x.terminal_id, x.outlet FROM unnest($2::text[], $3::smallint[]) AS k(terminal_id, outlet)
+    CROSS JOIN LATERAL (SELECT * FROM outlet y
+        WHERE y.operator_id = $1 AND y.terminal_id = k.terminal_id AND y.outlet = k.outlet OFFSET 0) x
+    ON CONFLICT DO NOTHING
 """
+# In the order of the keys that are given; each moment is read when its row is held.
 _LOCK: Final = """
     SELECT g.terminal_id, g.outlet, g.wrong_ms, g.until_ms, g.long_ms, clock_timestamp() AS now
-    FROM keypad_guard g JOIN unnest($2::text[], $3::smallint[]) AS k(terminal_id, outlet)
-      ON g.terminal_id = k.terminal_id AND g.outlet = k.outlet
-    WHERE g.operator_id = $1 ORDER BY g.terminal_id, g.outlet FOR UPDATE OF g
+    FROM unnest($2::text[], $3::smallint[]) AS k(terminal_id, outlet)
+    CROSS JOIN LATERAL (SELECT * FROM keypad_guard x
+        WHERE x.operator_id = $1 AND x.terminal_id = k.terminal_id AND x.outlet = k.outlet FOR UPDATE OFFSET 0) g
 """
 _READ: Final = """
     SELECT wrong_ms, until_ms, long_ms, clock_timestamp() AS now FROM keypad_guard
@@ -56,16 +57,18 @@ _ALARM: Final = """
     ON CONFLICT (operator_id, terminal_id, COALESCE(outlet, -1), kind) WHERE cleared_at IS NULL DO NOTHING
 """
 # Of the whole site, without a lock: two keypads that are tried at one moment may each miss the other's last try, and
-# the next one sees both.
+# the next one sees both. It begins with the few keypads that were guessed at, not with all that an operator has.
 _SITE: Final = """
     SELECT coalesce(sum(n.tries), 0) AS tries, count(*) FILTER (WHERE n.tries >= $4) AS keypads,
-           EXISTS (SELECT FROM alarm x JOIN terminal t ON t.operator_id = x.operator_id
-                   AND t.terminal_id = x.terminal_id
-                   WHERE x.operator_id = $1 AND t.site_id = $2 AND x.kind = $5 AND x.outlet IS NULL
-                     AND x.cleared_at IS NULL) AS standing
-    FROM terminal t JOIN keypad_guard g ON g.operator_id = t.operator_id AND g.terminal_id = t.terminal_id
+           EXISTS (SELECT FROM alarm x CROSS JOIN LATERAL (SELECT true FROM terminal y
+                       WHERE y.operator_id = x.operator_id AND y.terminal_id = x.terminal_id AND y.site_id = $2
+                       OFFSET 0) t
+                   WHERE x.operator_id = $1 AND x.kind = $5 AND x.outlet IS NULL AND x.cleared_at IS NULL) AS standing
+    FROM (SELECT * FROM keypad_guard x WHERE x.wrong_ms <> '{}' AND x.changed_at > now() - interval '1 day'
+          AND x.operator_id || '' = $1 OFFSET 0) g
+    CROSS JOIN LATERAL (SELECT true FROM terminal y
+        WHERE y.operator_id = g.operator_id AND y.terminal_id = g.terminal_id AND y.site_id = $2 OFFSET 0) t
     CROSS JOIN LATERAL (SELECT count(*) AS tries FROM unnest(g.wrong_ms) AS w(at) WHERE w.at > $3) n
-    WHERE t.operator_id = $1 AND t.site_id = $2
 """
 
 

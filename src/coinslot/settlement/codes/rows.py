@@ -20,12 +20,16 @@ _SELECT: Final = f"SELECT {_COLUMNS}, clock_timestamp() AS now FROM keypad_code 
 _BY_KEY: Final = f"{_SELECT} WHERE c.request_key = $3 AND c.customer_id = $2 AND c.operator_id = $1"
 _BY_ID: Final = f"{_SELECT} WHERE c.operator_id = $1 AND c.code_id = $2"
 _OPEN_OF: Final = f"{_SELECT} WHERE c.customer_id = $2 AND c.operator_id || '' = $1 AND c.ended_at IS NULL"
-# Both parts are found by an index of their own; the lock waits for whoever types the same digits elsewhere.
+# Both parts are found by an index of their own, each row by its key (pinned, see settlement/store.py); the lock waits
+# for whoever types the same digits elsewhere, and the row is what it is afterwards.
 _TYPED: Final = f"""
-    {_SELECT} WHERE c.code_id IN (
-        SELECT x.code_id FROM keypad_code x WHERE x.mac = ANY ($2::bytea[])
-        UNION SELECT x.code_id FROM keypad_code x WHERE x.earlier_mac = ANY ($2::bytea[])
-    ) AND c.operator_id = $1 ORDER BY c.code_id FOR UPDATE
+    SELECT {_COLUMNS}, clock_timestamp() AS now
+    FROM (SELECT x.operator_id, x.code_id FROM keypad_code x WHERE x.mac = ANY ($2::bytea[])
+          UNION SELECT x.operator_id, x.code_id FROM keypad_code x WHERE x.earlier_mac = ANY ($2::bytea[])
+          ORDER BY 1, 2) n
+    CROSS JOIN LATERAL (SELECT * FROM keypad_code x
+        WHERE x.operator_id = n.operator_id AND x.code_id = n.code_id FOR UPDATE OFFSET 0) c
+    WHERE n.operator_id || '' = $1
 """
 _ADD: Final = f"""
     INSERT INTO keypad_code AS c (operator_id, code_id, customer_id, scope, site_id, room, appliance_id, terminal_id,

@@ -64,7 +64,8 @@ _TAKE = """
     CROSS JOIN LATERAL (SELECT * FROM session x
         WHERE x.operator_id = m.operator_id AND x.session_id = m.about OFFSET 0) s
     LEFT JOIN LATERAL (SELECT x.name, y.name AS site FROM appliance x
-        JOIN site y ON y.operator_id = x.operator_id AND y.site_id = x.site_id
+        CROSS JOIN LATERAL (SELECT z.name FROM site z
+            WHERE z.operator_id = x.operator_id AND z.site_id = x.site_id OFFSET 0) y
         WHERE x.operator_id = s.operator_id AND x.appliance_id = s.appliance_id OFFSET 0) a ON true
 """
 # Sent is sent, whoever notices: also when another has taken it since.

@@ -41,6 +41,7 @@ MAY: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
         ("POST", "/console/provider-refunds/{number}/give-up"): MOVE_MONEY,
         ("GET", "/console/reviews"): SEE_BOOKS,
         ("POST", "/console/reviews/{review_id}/close"): MOVE_MONEY,
+        ("POST", "/console/promises/{session_id}/give-up"): MOVE_MONEY,
         ("GET", "/console/suspense/{target}"): MOVE_MONEY,
         ("POST", "/console/suspense/{target}"): MOVE_MONEY,
         ("GET", "/console/chargebacks/{target}"): MOVE_MONEY,

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from coinslot.web.console import (
     entries,
     payments,
+    promises,
     refund_form,
     refunds,
     reviews,
@@ -44,6 +45,7 @@ CONSOLE: Final[list[HTTPRouteHandler]] = [
     refunds.give_up,
     reviews.reviews_page,
     reviews.close,
+    promises.give_up,
     suspense.suspense_page,
     suspense.explain,
     suspense.chargeback_page,

@@ -1,4 +1,5 @@
-"""What waits for a person: reviews of payments, what providers said that does not agree, money in suspense."""
+"""What waits for a person: reviews of payments, what providers said that does not agree, money in suspense, codes that
+nobody can prove."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from coinslot.fields import FieldError, MissingError
 from coinslot.rows import many
+from coinslot.settlement.offline.unproved import list_unproved
 from coinslot.settlement.payments.reviews import PaymentReview, close_review
 from coinslot.settlement.payments.suspense import list_chargebacks, list_suspense
 from coinslot.settlement.payments.unit import transaction
@@ -62,7 +64,7 @@ class Quarantined(Struct, frozen=True, kw_only=True):
 @get("/console/reviews")
 async def reviews_page(staffed: StaffedOf) -> Response[bytes]:
     """All that is open."""
-    return await _show(staffed)
+    return await show_reviews(staffed)
 
 
 @post("/console/reviews/{review_id:str}/close", status_code=200)
@@ -76,7 +78,7 @@ async def close(staffed: StaffedOf, review_id: FromPath[str]) -> Response[bytes]
             await close_review(connection, staffed.operator, int(review_id), by=staffed.by, words=said)
     except FieldError:
         text = marked("Say what was done, in at most 500 characters, for whoever looks at it later.")
-        return await _show(staffed, problem=staffed.say(text))
+        return await show_reviews(staffed, problem=staffed.say(text))
     return staffed.go("/console/reviews")
 
 
@@ -86,7 +88,8 @@ async def open_reviews(staffed: Staffed) -> list[ReviewRow]:
     return many(await staffed.pool.fetch(_REVIEWS, staffed.operator, reasons), ReviewRow)
 
 
-async def _show(staffed: Staffed, *, problem: str = "") -> Response[bytes]:
+async def show_reviews(staffed: Staffed, *, problem: str = "") -> Response[bytes]:
+    """The page, with what was wrong with what was sent."""
     pool, operator = staffed.pool, staffed.operator
     reviews = await open_reviews(staffed)
     return staffed.show(
@@ -98,6 +101,8 @@ async def _show(staffed: Staffed, *, problem: str = "") -> Response[bytes]:
         quarantined=many(await pool.fetch(_QUARANTINED, operator), Quarantined),
         suspense=await list_suspense(pool, operator),
         chargebacks=await list_chargebacks(pool, operator),
+        promises=await list_unproved(pool, operator),
+        may_give_up=staffed.may("POST", "/console/promises/{session_id}/give-up"),
         may_close=staffed.may("POST", "/console/reviews/{review_id}/close"),
         words=words,
     )

@@ -74,6 +74,7 @@ NOT_ON_A_SESSIONS_WAY = {
     ("settlement/fapiao/asking.py", "transaction"),  # what is to stand on an invoice, for a person to issue
     ("settlement/fapiao/exporting.py", "transaction"),  # likewise, handed over
     ("settlement/fapiao/issuing.py", "transaction"),  # likewise, its number
+    ("settlement/importing/bringing.py", "transaction"),  # customers who are not there yet, all or nothing
     ("settlement/flushing.py", "transaction"),  # what a technician asks for: without a start it does nothing
     ("settlement/messages.py", "execute"),  # what became of a message: another look finds it due again
 }
@@ -87,6 +88,7 @@ PASSES_POINTS = {
 # These are given a connection on which the store has begun a transaction.
 ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/saving.py", "execute"),
+    ("settlement/importing/bringing.py", "execute"),
     ("settlement/store.py", "execute"),
     ("settlement/start_views.py", "execute"),
     ("settlement/aftermath.py", "execute"),

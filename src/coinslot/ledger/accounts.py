@@ -43,6 +43,8 @@ class AccountKind(StrEnum):
     """Arrears given up. Debit."""
     OPERATOR_CASH = "operator/cash"
     """Cash taken at the counter. Debit."""
+    OPERATOR_OPENING = "operator/opening"
+    """What customers had with an earlier system: its money came to the operator outside of these books. Debit."""
     OPERATOR_WITHDRAWALS_DUE = "operator/withdrawals_due"
     """Principal asked back and not yet paid. Credit."""
     MERCHANT_CLEARING = "merchant/{id}/clearing"
@@ -84,6 +86,7 @@ _DEBIT = frozenset(
         AccountKind.OPERATOR_POINTS_ISSUED,
         AccountKind.OPERATOR_WRITE_OFF,
         AccountKind.OPERATOR_CASH,
+        AccountKind.OPERATOR_OPENING,
         AccountKind.MERCHANT_CLEARING,
         AccountKind.MERCHANT_FEES,
         AccountKind.BANK,
@@ -166,6 +169,11 @@ def operator_points_issued() -> str:
 def operator_write_off() -> str:
     """Path of arrears given up."""
     return "operator/write_off"
+
+
+def operator_opening() -> str:
+    """Path of the counterpart of balances brought in from an earlier system."""
+    return "operator/opening"
 
 
 def operator_cash() -> str:

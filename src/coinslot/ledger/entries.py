@@ -26,6 +26,8 @@ class EntryKind(StrEnum):
     """A customer paid into the wallet through a provider."""
     CASH = "cash"
     """A customer paid cash at the counter."""
+    OPENING = "opening"
+    """A balance that a customer had with an earlier system was brought in."""
     HOLD = "hold"
     """Money was reserved for a session or a vend."""
     CAPTURE = "capture"

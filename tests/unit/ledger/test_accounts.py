@@ -21,6 +21,7 @@ BUILT = {
     accounts.operator_points_issued(): AccountKind.OPERATOR_POINTS_ISSUED,
     accounts.operator_write_off(): AccountKind.OPERATOR_WRITE_OFF,
     accounts.operator_cash(): AccountKind.OPERATOR_CASH,
+    accounts.operator_opening(): AccountKind.OPERATOR_OPENING,
     accounts.operator_withdrawals_due(): AccountKind.OPERATOR_WITHDRAWALS_DUE,
     accounts.merchant_clearing("m1"): AccountKind.MERCHANT_CLEARING,
     accounts.merchant_fees("m1"): AccountKind.MERCHANT_FEES,

@@ -24,6 +24,19 @@ def cash_topup(
     return make_entry(operator, key, EntryKind.CASH, currency, legs)
 
 
+def opening_balance(
+    operator: OperatorId, key: str, customer: str, currency: str, *, amount_minor: int, bonus_minor: int = 0
+) -> Entry:
+    """What a customer had with an earlier system, principal and bonus."""
+    refuse_negative(amount_minor, bonus_minor)
+    legs = [
+        (accounts.operator_opening(), amount_minor),
+        (accounts.customer_principal(customer), -amount_minor),
+        *_bonus_legs(customer, bonus_minor),
+    ]
+    return make_entry(operator, key, EntryKind.OPENING, currency, legs)
+
+
 def topup_with_bonus(
     operator: OperatorId,
     key: str,

@@ -148,6 +148,7 @@ ACCOUNT: Final = {
     AccountKind.OPERATOR_PROMOTIONS: marked("Promotions"),
     AccountKind.OPERATOR_WRITE_OFF: marked("Written off"),
     AccountKind.OPERATOR_CASH: marked("Cash"),
+    AccountKind.OPERATOR_OPENING: marked("Brought in from an earlier system"),
     AccountKind.OPERATOR_WITHDRAWALS_DUE: marked("Withdrawals to be paid"),
     AccountKind.MERCHANT_CLEARING: marked("Held by the provider"),
     AccountKind.MERCHANT_FEES: marked("Provider's fees"),

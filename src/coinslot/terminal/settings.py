@@ -70,6 +70,8 @@ class OutletSettings(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(max_length=16)] = ""
     """Shown before the text on the display, where an appliance has several outlets and there is room for both."""
     display: DisplaySize = DisplaySize.WIDE
+    one_language: bool = False
+    """The display has no letters but for the terminal's own language: a customer's is not shown."""
     meters: tuple[Register, ...] = (Register.ML,)
     """What is metered besides time. Empty: an outlet that is sold by time alone."""
     meter: MeterKind = MeterKind.VOLATILE

@@ -119,6 +119,8 @@ def follow(wiring: Wiring, said: frozenset[str]) -> dict[str, object]:
     size = _size(wiring)
     if size is not None:
         found["display"] = size
+    if isinstance(wiring.screen, Hd44780Table):
+        found["one_language"] = True  # Chinese would be a row of question marks
     return {key: value for key, value in found.items() if key not in said}
 
 

@@ -40,6 +40,7 @@ def test_there_are_examples_of_the_common_appliances() -> None:
 def test_what_follows_from_the_wiring_need_not_be_said() -> None:
     by_name = {path.stem: config.load(path).outlets[0] for path in EXAMPLES}
     assert (by_name["shower"].meters, by_name["shower"].display) == ((Register.ML,), DisplaySize.TALL)
+    assert [by_name[name].one_language for name in ("shower", "water_meter")] == [True, False]
     washer = by_name["washer"]
     assert (washer.meters, washer.seconds) == ((Register.COUNT,), Seconds.OPENING)
     assert by_name["socket"].meter is MeterKind.LASTING

@@ -43,10 +43,10 @@ class Stage(Enum):
 
 
 class Train:
-    """One train of pulses on a thread of its own; whole pulses only."""
+    """One train of pulses on a thread of its own; whole pulses only, and none before the train ahead has ended."""
 
-    def __init__(self, line: OutputLine, table: CoinTable, credits: int) -> None:
-        self._line, self._table = line, table
+    def __init__(self, line: OutputLine, table: CoinTable, credits: int, ahead: Train | None) -> None:
+        self._line, self._table, self._ahead = line, table, ahead
         self.pulses = credits * table.pulses
         self.sent = 0
         self.error: OSError | None = None
@@ -58,8 +58,11 @@ class Train:
         self._thread.start()
 
     def stop(self) -> None:
-        """No further pulse; one that is going out is finished first."""
+        """No further pulse; one that is going out is finished. Does not wait for that."""
         self._stop.set()
+
+    def join(self) -> None:
+        """Wait until the line rests."""
         self._thread.join(JOIN_S)
 
     @property
@@ -68,6 +71,9 @@ class Train:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        if self._ahead is not None:
+            self._ahead.join()
+            self._ahead = None
         try:
             for _ in range(self.pulses):
                 if self._stop.is_set():
@@ -124,20 +130,20 @@ class CoinOutput:
             self._short(f"{credits} credits are not between 1 and most_credits = {self._table.most_credits}")
             raise OSError(self._why)
         self._credits = credits
-        self._train = Train(self._line, self._table, credits)
+        self._train = Train(self._line, self._table, credits, self._train)
         self._become(Stage.PAYING)
         self._train.start()
 
     def shut(self) -> None:
         """No more pulses. What runs in the appliance goes on: a coin cannot be taken back."""
-        train, self._train = self._train, None
+        if self._train is not None:
+            self._train.stop()
+        if self._stage is Stage.PAYING:
+            self._look_at_train()  # it may have been complete
         if self._stage is not Stage.IDLE:
             cut = self._stage in (Stage.PAYING, Stage.SHORT)
             self._before = (Stage.SHORT if cut else self._stage, self._credits)
         self._become(Stage.IDLE)
-        if train is not None:
-            train.stop()
-        self._line.set(active=False)
 
     def state(self) -> bool | None:
         """It has no say: an appliance that finishes what was paid is no valve that is stuck."""
@@ -158,8 +164,10 @@ class CoinOutput:
 
     def close(self) -> None:
         """No more pulses, and the lines given back."""
+        self.shut()
         try:
-            self.shut()
+            if self._train is not None:
+                self._train.join()
         finally:
             self._line.close()
             if self._busy is not None:

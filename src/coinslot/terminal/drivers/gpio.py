@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -115,11 +116,14 @@ class OutputLine:
 
         self._on, self._off = Value.ACTIVE, Value.INACTIVE
         self._line = table.line
+        # The watchdog shuts valves from its own thread, and libgpiod's objects are one thread's at a time.
+        self._lock = threading.Lock()
         self._request = opener(table.chip, {table.line: output_settings(active_low=table.active_low)})
 
     def set(self, *, active: bool) -> None:
         """Drive it. OSError when the chip is gone."""
-        self._request.set_values({self._line: self._on if active else self._off})
+        with self._lock:
+            self._request.set_values({self._line: self._on if active else self._off})
 
     def close(self) -> None:
         """Inactive, then given back: what a released line does is the chip's affair."""

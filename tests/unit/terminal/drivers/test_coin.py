@@ -102,12 +102,24 @@ def test_a_train_that_was_cut_is_never_taken_up_again() -> None:
     laundry = Laundry(replace(WASHER, gap_ms=5_000))
     laundry.pay(5)
     laundry.coin.shut()
+    laundry.paid()
     cut = len(laundry.pulses)
     assert cut <= 1
     laundry.coin.open()
     with pytest.raises(OSError, match="cut by a shut valve"):
         laundry.used()
     assert len(laundry.pulses) == cut
+
+
+def test_the_next_customers_pulses_wait_until_the_cut_trains_last_one_is_over() -> None:
+    laundry = Laundry(replace(WASHER, width_ms=20))
+    laundry.pay(5)
+    laundry.coin.shut()
+    laundry.pay(1)
+    laundry.paid()
+    widths = [width for width, _ in laundry.pulses]
+    assert len(widths) in (2, 3), "at most one of the train that was cut, and two of the new one"
+    assert min(widths) >= 0.02
 
 
 def test_after_a_loss_of_power_nothing_is_given_again_and_the_busy_line_tells_what_became_of_it() -> None:

@@ -70,7 +70,7 @@ class Codes:
         if hindrance is not None:
             self._sessions.declined[outlet] = hindrance
         elif not takes:
-            self._screens[outlet].offline(self._scribe.now)
+            self._screens[outlet].offline(self._scribe.now, codes=self.offline.takes(tap))
         elif self.guards.wait_ms(outlet, length):
             self._wait(outlet, length)
         elif self._link.is_up:
@@ -83,7 +83,7 @@ class Codes:
         if length != LONG_DIGITS and locked_s:
             self._say(outlet, Note.LOCKED, locked_s)
         else:
-            self._say(outlet, Note.TRY_AGAIN)
+            self._screens[outlet].too_soon(self._scribe.now)
 
     def _ask(self, outlet: int, digits: str, request: str) -> None:
         self.guards.taken(outlet, len(digits))

@@ -45,6 +45,7 @@ TEXTS: dict[str, Phrase] = {
     "confirm": _say("按 # 确认, * 退一位|#确认 *退一位", "# confirm, * one back|# ok, * one back"),
     "checking": _say("正在核对 请稍候", "Checking..."),
     "locked_for": _say("键盘已锁定 {} 分钟|锁定 {} 分钟", "Keypad locked {} min|Locked {} min"),
+    "too_soon": _say("请稍等几秒再输入|请稍等几秒再输", "Wait a few seconds|Wait 3 seconds"),
     "long_code": _say("可用 12 位授权码|可用12位授权码", "A 12-digit code works|12-digit code ok"),
     "long_how": _say("请在手机上取|请在手机上取", "Get one on the phone|Get it by phone"),
     "stop": _say("按停止键结束", "Stop key ends"),

@@ -25,6 +25,7 @@ NOTICE_MS = 8_000
 """How long a bill or a refusal stays."""
 MONEY_MS = 30_000
 """How long a guest's bill, or the word of a refund, stays: somebody looks for a phone to read its code with."""
+SOON_MS = 3_000
 QR_MS = 120_000
 
 _CUT_SHORT = (StopReason.FAULT, StopReason.POWER_LOSS)
@@ -122,10 +123,14 @@ class Screen:
         face = self._front.note(note, self.choosing.choice)
         self._notice = Notice(face, now + (MONEY_MS if money else NOTICE_MS), first=money)
 
-    def offline(self, now: int) -> None:
-        """A choice that cannot be asked for now."""
-        text = self._texts.forms("offline")
-        self._notice = Notice(Face((text,), View(phase=Phase.OFFLINE, text=text[0])), now + NOTICE_MS)
+    def offline(self, now: int, *, codes: bool = False) -> None:
+        """A wish that cannot be asked about now; `codes`: an offline code would be taken."""
+        said = self._texts.idle(up=False, codes=codes)
+        self._notice = Notice(Face(said, View(phase=Phase.OFFLINE, text=said[0][0])), now + NOTICE_MS)
+
+    def too_soon(self, now: int) -> None:
+        """A long code so shortly after another one is not looked at."""
+        self.show((self._texts.forms("too_soon"),), now, SOON_MS)
 
     def clear(self) -> None:
         """Somebody has read it."""
@@ -213,5 +218,7 @@ class Screen:
         self._notice = Notice(Face(said, view), now + NOTICE_MS * 2)
 
     def _in(self, language: DisplayLanguage | None) -> Texts:
-        """The texts for one person; the terminal's own where nobody knows who it is."""
-        return self._texts if language is None else Texts(Language(language.value))
+        """The texts for one person; the terminal's own where nobody knows who it is, or the display has no others."""
+        if language is None or self._tap.settings.one_language:
+            return self._texts
+        return Texts(Language(language.value))

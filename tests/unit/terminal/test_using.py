@@ -13,7 +13,7 @@ from coinslot.terminal.events import KeyPressed, LinkDown, StopKey
 from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.settings import DisplaySize
 from coinslot.terminal.views import Phase
-from coinslot.wire.messages import Bill, CodeEntered, DisplayLanguage, Note, Show, Start
+from coinslot.wire.messages import Bill, CodeEntered, DisplayLanguage, Note, Offline, Show, Start
 from coinslot.wire.registers import Register
 from tests.unit.terminal.rig import SHOWER, Rig
 
@@ -215,7 +215,50 @@ def test_a_locked_keypad_says_so_to_whoever_comes_next_and_counts_down() -> None
     assert room.rows[0] == "Scan or enter code"
 
 
+def test_a_long_code_right_after_another_is_asked_to_wait_a_moment() -> None:
+    room = Bathroom(DisplaySize.SMALL)
+    room.tick(5_000)
+    room.types("123456789012#")
+    room.answers(Note.WRONG_CODE)
+    assert room.rows == ("Wrong code", "Check, try again")
+    room.types("123456789012#")
+    assert room.rows == ("Wait 3 seconds", "")
+
+
 def test_without_a_link_it_says_to_wait_where_no_offline_code_is_taken() -> None:
     room = Bathroom(DisplaySize.SMALL)
     room.feed(LinkDown(room.link))
     assert room.rows == ("Offline, wait", "")
+
+
+@pytest.mark.parametrize(
+    ("size", "rows"),
+    [
+        (DisplaySize.SMALL, ("Link down", "Use offline code")),
+        (DisplaySize.TALL, ("Link down: ask phone", "for an offline code", "", "")),
+        (DisplaySize.WIDE, ("Link down: ask your phone", "for an offline code")),
+    ],
+)
+def test_without_a_link_it_names_the_code_that_is_taken_also_to_whoever_types_another(
+    size: DisplaySize, rows: tuple[str, ...]
+) -> None:
+    room = Bathroom(size)
+    room.say(
+        Offline(
+            link=room.link,
+            outlet=0,
+            terms="trm_1",
+            key="0" * 31 + "1",
+            starting_code=123_456_789,
+            value=1,
+            credit_minor=300,
+            currency="CNY",
+            limits=tariffs.limits(SHOWER_QUOTE, 300),
+            quote=Raw(encode_quote(SHOWER_QUOTE)),
+        )
+    )
+    room.feed(LinkDown(room.link))
+    room.tick(1_000)
+    assert room.rows == rows
+    room.types(CODE + "#")
+    assert room.rows == rows

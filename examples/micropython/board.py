@@ -1,6 +1,6 @@
 """The hardware: one valve, one meter that counts pulses, one stop key.
 
-`Pins` is for a board that has `machine.Pin`; `Simulated` is for a desk. Both count millilitres since boot: a count
+`Pins` is for a board that has `machine.Pin`; `Simulated` and `Desk` are for a desk. All count millilitres since boot: a count
 that lives in this board's memory starts at 0 with it, so only differences count, and the journal knows the register.
 """
 
@@ -70,32 +70,42 @@ class Pins:
 
 
 class Simulated:
-    """9 litres a minute while the valve is open. Lines on standard input: `stop 0`, `tap 0 closed`, `tap 0 open`."""
+    """9 litres a minute while the valve and the tap behind it are open."""
 
     def __init__(self):
+        self.tap = True
+        self.stop = False
         self._open = False
-        self._tap = True
-        self._stop = False
         self._ul = 0
         self._at = None
-        self._line = b""
-        self._input = getattr(sys.stdin, "buffer", sys.stdin)
-        self._input = getattr(self._input, "raw", self._input)
-        self._poll = select.poll()
-        self._poll.register(sys.stdin, select.POLLIN)
 
     def set(self, is_open):
         self._open = is_open
 
     def ml(self, now):
-        if self._at is not None and self._open and self._tap:
+        if self._at is not None and self._open and self.tap:
             self._ul += (now - self._at) * 150
         self._at = now
         return self._ul // 1000 // PULSE_ML * PULSE_ML
 
     def stop_pressed(self):
-        pressed, self._stop = self._stop, False
+        pressed, self.stop = self.stop, False
         return pressed
+
+    def poll(self):
+        return True
+
+
+class Desk(Simulated):
+    """The same, with hands: lines on standard input, `stop 0`, `tap 0 closed`, `tap 0 open`."""
+
+    def __init__(self):
+        super().__init__()
+        self._line = b""
+        self._input = getattr(sys.stdin, "buffer", sys.stdin)
+        self._input = getattr(self._input, "raw", self._input)
+        self._poll = select.poll()
+        self._poll.register(sys.stdin, select.POLLIN)
 
     def poll(self):
         """Read what came; False once whoever started us is gone."""
@@ -104,14 +114,12 @@ class Simulated:
             if not sign:
                 return False
             if sign == b"\n":
-                self._obey(self._line.decode().split())
+                words = self._line.decode().split()
                 self._line = b""
+                if words[:1] == ["stop"]:
+                    self.stop = True
+                elif words[:1] == ["tap"]:
+                    self.tap = words[-1] == "open"
             else:
                 self._line += sign
         return True
-
-    def _obey(self, words):
-        if words[:1] == ["stop"]:
-            self._stop = True
-        elif words[:1] == ["tap"]:
-            self._tap = words[-1] == "open"

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-from board import Clock, Simulated
+from board import Clock, Desk
 from journal import Journal
 from memory import Memory
 from mqtt import Mqtt
@@ -51,4 +51,4 @@ def run(host, port, name, secret, folder, board, ca=None):
 if __name__ == "__main__":
     host, port, name, secret, folder = sys.argv[1:6]
     ca = sys.argv[6] if len(sys.argv) > 6 else None
-    run(host, int(port), name, secret, folder, Simulated(), ca)
+    run(host, int(port), name, secret, folder, Desk(), ca)

@@ -7,6 +7,9 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
+from msgspec import structs
+
+from coinslot.sandbox.conformance.history import Login
 from coinslot.sandbox.conformance.player import Manner, Player
 from coinslot.sandbox.conformance.report import Report
 from coinslot.sandbox.conformance.rule import Need, Rule
@@ -82,6 +85,23 @@ class LoopClock:
 class Plant:
     """What is wrong with a terminal: as it is, nothing."""
 
+    stand: AgentStand
+    """Where it stands: known from the beginning of the run."""
+
+    def login(self, link: int) -> Login:
+        """What its CONNECT says."""
+        return Login(
+            client_id=TERMINAL,
+            user=TERMINAL,
+            clean_session=True,
+            keep_alive_s=60,
+            will_topic=topic(TERMINAL, Channel.GONE),
+            will=encode(Gone(link=link)),
+        )
+
+    def broke(self) -> None:
+        """What it does when its connection breaks."""
+
     def says(self, message: Up) -> list[Up | bytes]:
         """What it really publishes."""
         return [message]
@@ -99,11 +119,12 @@ class AgentStand:
 
     def __init__(self, plant: Plant | None = None, model: Model = Model.SHOWER) -> None:
         self.plant = plant or Plant()
+        self.plant.stand = self
         self.can = frozenset(Need)
         self._clock = LoopClock()
         self._journal = MemoryJournal()
         self._appliance = simulate(model, self._clock, 1)
-        self._settings = settings_for(model, TERMINAL, Language.EN)
+        self._settings = structs.replace(settings_for(model, TERMINAL, Language.EN), journal_bytes=64 * 1024)
         self._listener: Listener | None = None
         self._held = False
         self._link = 0
@@ -152,13 +173,39 @@ class AgentStand:
         """Behind the valve."""
         self._appliance.simulated[outlet].tap_closed = not is_open
 
+    @property
+    def link(self) -> int:
+        """The number of the latest connection."""
+        return self._link
+
+    @property
+    def link_ms(self) -> int:
+        """Its link time."""
+        return 0 if self._agent is None else self._agent.core.link.link_ms
+
+    @property
+    def greeting(self) -> bool:
+        """Whether it waits for its welcome."""
+        return self._agent is not None and not self._agent.core.link.is_up
+
+    @property
+    def open_sessions(self) -> list[str]:
+        """What runs."""
+        return [] if self._agent is None else [str(one) for one in self._agent.core.kept.open]
+
+    def press_stop(self) -> None:
+        """The stop key of outlet 0."""
+        self._appliance.press(StopKey(0))
+
     def power_on(self) -> None:
         """Boot."""
         self._agent = Agent(self._settings, self._appliance, self._journal, self, LoopClock())
         self._task = asyncio.create_task(self._agent.run())
 
     async def _off(self) -> None:
-        self._end("the power went")
+        self._up, was_up = False, self._up
+        if was_up and self._listener is not None:
+            self._listener.closed("the power went")
         task, self._task, self._agent = self._task, None, None
         if task is not None:
             task.cancel()
@@ -180,7 +227,8 @@ class AgentStand:
                 return
             self._up = True
             if self._listener is not None:
-                self._listener.opened(None)
+                self._listener.opened(self.plant.login(link))
+                self._listener.subscribed(topic(TERMINAL, Channel.DOWN), 0)
             agent.link_up(link)
 
         self._later(through)
@@ -213,6 +261,7 @@ class AgentStand:
             self._listener.closed(why)
         if self._agent is not None:
             self._agent.link_down(self._link)
+            self.plant.broke()
 
     def _heard(self, name: str, data: bytes) -> None:
         if self._listener is not None:

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from coinslot.sandbox.conformance.history import Recorded
 from coinslot.sandbox.conformance.player import Player
-from coinslot.sandbox.conformance.rule import Broken
+from coinslot.sandbox.conformance.rule import Broken, Need, NotTried
 from coinslot.wire.codec import encode
-from coinslot.wire.messages import Limits, Ping, Start, Stop
+from coinslot.wire.messages import KeypadGuard, Limits, Ping, Start, Stop
 from coinslot.wire.records import Declined, DeclineReason, Started, Stopped, StopReason
 from coinslot.wire.registers import Register
 
@@ -169,3 +169,15 @@ def reason_of(ended: Stopped, wanted: StopReason) -> None:
 def shown(registers: Mapping[Register, int]) -> str:
     """Registers, for a person."""
     return ", ".join(f"{register.value} {value}" for register, value in registers.items()) or "nothing"
+
+
+def unlocked_keypad(player: Player) -> None:
+    """NotTried where no keys can be pressed, or an earlier run's guesses still lock them."""
+    player.need(
+        Need.KEYPAD, "needs keys pressed: --firmware with --control keypad, or --interactive with a person"
+    )
+    said = [line.message for _, line in player.history.said() if isinstance(line.message, KeypadGuard)]
+    if said and said[-1].locked_s > 0:
+        raise NotTried(
+            "wrong codes of an earlier run still lock the keypad: give the terminal a fresh journal"
+        )

@@ -47,6 +47,7 @@ async def _clean_session(player: Player) -> None:
     "will", "Its will is `gone` with the number of this very link, on its own `gone`, at QoS 0, not retained."
 )
 async def _will(player: Player) -> None:
+    await player.cut()
     login = _login(player)
     wanted = own(player.manner.terminal, Channel.GONE)
     if login.will_topic != wanted:
@@ -149,6 +150,7 @@ async def _other_link(player: Player) -> None:
     if player.link > 1:
         player.say(Ping(link=player.link - 1))
     await player.fence()
+    await player.pass_s(0.3)
     found = len(player.history.hellos(since))
     if found != 1:
         raise Broken(f"{found} hellos after one ping of this link and others of other links; expected one")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from coinslot.sandbox.conformance.player import Player
-from coinslot.sandbox.conformance.rule import Broken, Need, Section, Weight
-from coinslot.sandbox.conformance.using import began, end
-from coinslot.wire.messages import CodeEntered, KeypadGuard, Note, Show
+from coinslot.sandbox.conformance.rule import Broken, Need, NotTried, Section, Weight
+from coinslot.sandbox.conformance.using import WIDE, began, end, shown, unlocked_keypad
+from coinslot.wire.messages import CodeEntered, Configure, KeypadGuard, Note, Readings, Show
 
 SECTION = Section(10, "Keypad", "codes-on-a-keypad")
 
 WRONG_TRIES = 5
 LONG = "123456789012"
+LONG_S = 3.3
+"""Between two codes of 12 digits: 3 s."""
 _KEYS = "needs keys pressed: --firmware with the control line `key`, or --interactive and a person"
 _KEYPAD = (Need.KEYPAD,)
 
@@ -23,8 +27,8 @@ async def _typed(player: Player, digits: str) -> CodeEntered:
     )
 
 
-def _wrong(player: Player, said: CodeEntered) -> None:
-    player.say(Show(link=player.link, outlet=said.outlet, request=said.request, note=Note.WRONG_CODE))
+def _answered(player: Player, said: CodeEntered, note: Note) -> None:
+    player.say(Show(link=player.link, outlet=said.outlet, request=said.request, note=note))
 
 
 @SECTION.played(
@@ -34,10 +38,12 @@ def _wrong(player: Player, said: CodeEntered) -> None:
     needs=_KEYPAD,
 )
 async def _code_entered(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
-    said = [await _typed(player, digits) for digits in ("10293847", "56473829")]
-    for one in said:
-        player.say(Show(link=player.link, outlet=one.outlet, request=one.request, note=Note.CODE_EXPIRED))
+    unlocked_keypad(player)
+    said: list[CodeEntered] = []
+    for digits in ("10293847", "56473829"):
+        said.append(await _typed(player, digits))
+        _answered(player, said[-1], Note.CODE_EXPIRED)
+        await player.ping()
     if said[0].outlet != player.manner.outlet:
         raise Broken(f"typed at outlet {player.manner.outlet}; code_entered says outlet {said[0].outlet}")
     if said[0].request == said[1].request:
@@ -63,6 +69,43 @@ async def _in_use(player: Player) -> None:
 
 
 @SECTION.played(
+    "pause",
+    "`*` pauses a use that may be paused: shut, nothing counted, not even `s`; `*` again goes on.",
+    weight=Weight.WHERE,
+    needs=_KEYPAD,
+    anchor="pauses",
+)
+async def _pause(player: Player) -> None:
+    player.need(
+        Need.KEYPAD, "needs keys pressed: --firmware with --control keypad, or --interactive with a person"
+    )
+    tried = await began(player, structs.replace(WIDE, pause_s=60))
+    await player.pass_s(1.2)
+    await player.type(player.manner.outlet, "*")
+    player.say(Configure(link=player.link, config=player.clerk.config, watch_s=10))
+    await player.pass_s(1.0)
+    since = player.mark
+    await player.pass_s(2.3)
+    told = [
+        line.message
+        for _, line in player.history.said(since)
+        if isinstance(line.message, Readings) and line.message.session == tried.session
+    ]
+    hello = await player.ping()
+    await player.type(player.manner.outlet, "*")
+    player.say(Configure(link=player.link, config=player.clerk.config))
+    ended = await end(player, tried)
+    if tried.session not in hello.open_sessions:
+        raise NotTried(f"`*` ended the use ({ended.reason}): it has no pause")
+    if not told:
+        raise Broken("no readings of a paused session while somebody watched")
+    if told[-1].valve_open is not False:
+        raise NotTried("the valve stayed open: it has no pause")
+    if told[0].registers != told[-1].registers:
+        raise Broken(f"paused, and yet counted: {shown(told[0].registers)}, then {shown(told[-1].registers)}")
+
+
+@SECTION.played(
     "keypad-locks",
     f"The {WRONG_TRIES}th wrong code locks the keypad, and `keypad` says so; locked, it sends none but those of 12 digits.",
     weight=Weight.WHERE,
@@ -70,16 +113,7 @@ async def _in_use(player: Player) -> None:
 )
 async def _locks(player: Player) -> None:
     player.need(Need.KEYPAD, _KEYS)
-    since = player.mark
-    for number in range(WRONG_TRIES):
-        _wrong(player, await _typed(player, f"9000000{number}"))
-        await player.ping()
-    await player.message(
-        KeypadGuard,
-        "`keypad` with `locked_s` above 0",
-        since,
-        lambda one: one.locked_s > 0 and one.tries >= WRONG_TRIES,
-    )
+    await _guess(player)
     await _takes_only_long(player)
 
 
@@ -92,15 +126,7 @@ async def _locks(player: Player) -> None:
 async def _outlives(player: Player) -> None:
     player.need(Need.KEYPAD, _KEYS)
     player.need(Need.POWER, "needs the power cut: --firmware, or --interactive and a person")
-    before = player.mark
-    locked = [line.message for _, line in player.history.said() if isinstance(line.message, KeypadGuard)]
-    if not locked or locked[-1].locked_s == 0:
-        for number in range(WRONG_TRIES):
-            _wrong(player, await _typed(player, f"9100000{number}"))
-            await player.ping()
-        await player.message(
-            KeypadGuard, "`keypad` with `locked_s` above 0", before, lambda one: one.locked_s > 0
-        )
+    await _guess(player)
     since = player.mark
     await player.power_cut()
     said = await player.message(KeypadGuard, "`keypad` after the welcome", since)
@@ -111,12 +137,31 @@ async def _outlives(player: Player) -> None:
     await _takes_only_long(player)
 
 
+async def _guess(player: Player) -> None:
+    """Wrong codes until it locks: what an offline code did wrong before counts with them."""
+    for number in range(WRONG_TRIES):
+        if (guard := _guard(player)) is not None and guard.locked_s > 0:
+            break
+        _answered(player, await _typed(player, f"9000000{number}"), Note.WRONG_CODE)
+        await player.ping()
+    guard = _guard(player)
+    if guard is None or guard.locked_s == 0:
+        raise Broken(f"{WRONG_TRIES} wrong codes, and no `keypad` with `locked_s` above 0")
+    if guard.tries < WRONG_TRIES:
+        raise Broken(f"locked after {guard.tries} wrong codes; a slip of the finger locks nobody out")
+
+
+def _guard(player: Player) -> KeypadGuard | None:
+    said = [line.message for _, line in player.history.said() if isinstance(line.message, KeypadGuard)]
+    return said[-1] if said else None
+
+
 async def _takes_only_long(player: Player) -> None:
     since = player.mark
     await player.type(player.manner.outlet, "90000009#")
     await player.ping()
     if [line for _, line in player.history.said(since) if isinstance(line.message, CodeEntered)]:
         raise Broken("a locked keypad sent a code of 8 digits")
-    said = await _typed(player, LONG)
-    player.say(Show(link=player.link, outlet=said.outlet, request=said.request, note=Note.CODE_EXPIRED))
+    await player.pass_s(LONG_S)
+    _answered(player, await _typed(player, LONG), Note.CODE_EXPIRED)
     await player.ping()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 
+from msgspec import structs
+
 from coinslot.access.offline import make_code, session_id
 from coinslot.sandbox.conformance.player import Player
 from coinslot.sandbox.conformance.rule import Broken, Need, NotTried, Section, Weight
-from coinslot.sandbox.conformance.using import WIDE, openings
-from coinslot.wire.messages import Burn, CodeEntered, Hello, Offline, Stop
+from coinslot.sandbox.conformance.using import WIDE, answer, attempt, openings, unlocked_keypad
+from coinslot.wire.messages import Burn, CodeEntered, Hello, Offline, Ping, Stop
 from coinslot.wire.records import Burnt, OfflineCredit
 
 SECTION = Section(8, "Offline codes", "codes-without-a-link")
 
-_KEYS = "needs keys pressed: --firmware with the control line `key`, or --interactive and a person"
 _NONE = "it takes no terms of offline codes"
 
 
@@ -31,10 +32,14 @@ async def _terms(player: Player) -> Offline:
         currency="CNY",
         limits=WIDE,
     )
+    since = player.mark
     player.say(terms)
-    hello = await player.ping()
-    if terms.terms not in hello.offline:
-        raise NotTried(_NONE)
+    player.say(Ping(link=player.link))
+    try:
+        await player.message(Hello, "a hello", since, lambda one: terms.terms in one.offline, within_s=3)
+    except Broken:
+        raise NotTried(_NONE) from None
+    await player.pass_s(0.2)  # it may say hello for the terms and for the ping
     return terms
 
 
@@ -78,6 +83,8 @@ async def _named(player: Player) -> None:
     first = await _terms(player)
     second = await _terms(player)
     player.say(Offline(link=player.link, outlet=player.manner.outlet, terms=second.terms))
+    await player.ping()
+    await player.pass_s(0.2)
     hello = await player.ping()
     if first.terms in hello.offline or second.terms in hello.offline:
         raise Broken(f"hello names {hello.offline}; the first terms were replaced and the second taken back")
@@ -106,7 +113,7 @@ async def _outlive(player: Player) -> None:
     needs=(Need.KEYPAD,),
 )
 async def _opens(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
+    unlocked_keypad(player)
     terms = await _terms(player)
     digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
     session = session_id(terms.terms, count)
@@ -125,7 +132,7 @@ async def _opens(player: Player) -> None:
 
 @SECTION.played("offline-code-once", "An offline code opens once.", weight=Weight.WHERE, needs=(Need.KEYPAD,))
 async def _once(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
+    unlocked_keypad(player)
     terms = await _terms(player)
     digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
     session = session_id(terms.terms, count)
@@ -146,7 +153,7 @@ async def _once(player: Player) -> None:
     needs=(Need.KEYPAD,),
 )
 async def _only(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
+    unlocked_keypad(player)
     terms = await _terms(player)
     digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
     since = player.mark
@@ -190,7 +197,7 @@ async def _burn(player: Player) -> None:
     needs=(Need.KEYPAD,),
 )
 async def _burn_used(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
+    unlocked_keypad(player)
     terms = await _terms(player)
     digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
     session = session_id(terms.terms, count)
@@ -211,7 +218,7 @@ async def _burn_used(player: Player) -> None:
     needs=(Need.KEYPAD, Need.POWER),
 )
 async def _burnt_power(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
+    unlocked_keypad(player)
     player.need(Need.POWER, "needs the power cut: --firmware, or --interactive and a person")
     terms = await _terms(player)
     digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
@@ -223,3 +230,42 @@ async def _burnt_power(player: Player) -> None:
     if _credits(player, session):
         await _stop(player, session)
         raise Broken("a code that was burnt before the power cut opened after it")
+
+
+@SECTION.played(
+    "token-burns",
+    "A start with a `token` burns that code with its `started` or `declined`: typed later, it opens nothing.",
+    weight=Weight.WHERE,
+    needs=(Need.KEYPAD,),
+)
+async def _token(player: Player) -> None:
+    unlocked_keypad(player)
+    terms = await _terms(player)
+    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
+    session = session_id(terms.terms, count)
+    tried = attempt(player, session=session)
+    player.say(structs.replace(tried.start, token=count))
+    await answer(player, tried)
+    await _stop(player, session)
+    await _away(player, digits + "#")
+    if _credits(player, session):
+        await _stop(player, session)
+        raise Broken("a code that had come as a start opened once more without the link")
+
+
+@SECTION.played(
+    "offline-terms-end-with-epoch",
+    "Terms of offline codes end with the epoch: a journal that was replaced may have lost burnt counts.",
+    weight=Weight.WHERE,
+)
+async def _end_with_epoch(player: Player) -> None:
+    terms = await _terms(player)
+    player.clerk.renew = True
+    since = player.mark
+    old = await player.cut()
+    fresh = await player.until(
+        lambda: next((one for _, _, one in player.history.hellos(since) if one.epoch != old.epoch), None),
+        "a hello with another epoch",
+    )
+    if terms.terms in fresh.offline:
+        raise Broken(f"hello of the new epoch {fresh.epoch} still names terms {terms.terms}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 
 from coinslot.sandbox.conformance.player import Player
-from coinslot.sandbox.conformance.rule import Broken, Section, Weight
-from coinslot.sandbox.conformance.using import Attempt, answer, make_record
-from coinslot.wire.messages import MAX_RECORDS, Ack, Lost, Records
-from coinslot.wire.records import Declined
+from coinslot.sandbox.conformance.rule import Broken, NotTried, Section, Weight
+from coinslot.sandbox.conformance.using import Attempt, answer, answers, attempt, make_record
+from coinslot.wire.messages import MAX_RECORDS, Ack, Lost, Records, Stop
+from coinslot.wire.records import Declined, DeclineReason, Started, Stopped
 
 SECTION = Section(2, "Records", "records")
+MOST_USES = 400
+"""Tried to fill a journal with: a board with a few dozen KiB is full by then."""
 
 
 def _sent(player: Player, since: int) -> list[Records]:
@@ -222,4 +224,40 @@ async def _new_epoch(player: Player) -> None:
     )
     if moved.seq != 1:
         raise Broken(f"the one record that was not acknowledged became record {moved.seq}; expected 1")
+    await player.fence()
+
+
+@SECTION.played(
+    "journal-full",
+    "With the journal nearly full of what has no ack, new starts are declined, `journal_full`; the end of a use has room.",
+    long=True,
+)
+async def _journal_full(player: Player) -> None:
+    tried: list[Attempt] = []
+    with player.holding(acks=False):
+        before = (await player.ping()).next_seq
+        for _ in range(MOST_USES):
+            tried.append(attempt(player))
+            player.say(tried[-1].start)
+            player.say(Stop(link=player.link, session=tried[-1].session))
+            now = (await player.ping()).next_seq
+            if now < before + 2:
+                break
+            before = now
+        else:
+            raise NotTried(f"its journal holds more than {MOST_USES} uses")
+    _acknowledge(player)
+    await player.fence()
+    found = [one.record for one in player.history.records if isinstance(one.record, Started | Stopped)]
+    begun = {one.session for one in found if isinstance(one, Started)}
+    ended = {one.session for one in found if isinstance(one, Stopped)}
+    if begun - ended:
+        raise Broken(f"{len(begun - ended)} uses without `stopped`: a full journal lost their end")
+    for last in answers(player, tried[-1].command):
+        if not isinstance(last.record, Declined) or last.record.reason is not DeclineReason.JOURNAL_FULL:
+            raise Broken(f"the start that found no room was answered {type(last.record).__name__.lower()}")
+    player.say((again := attempt(player)).start)
+    if isinstance(await answer(player, again), Declined):
+        raise Broken("with every record acknowledged, a good start is declined")
+    player.say(Stop(link=player.link, session=again.session))
     await player.fence()

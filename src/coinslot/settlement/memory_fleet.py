@@ -45,6 +45,8 @@ class MemoryFleet:
     """Of operators that share with anybody."""
     revoked: set[TerminalId] = field(default_factory=set)
     closed: set[tuple[OperatorId, ApplianceId]] = field(default_factory=set)
+    pause_s: int = 0
+    """For how long a session may be paused, at every operator."""
     alarms: dict[tuple[OperatorId, TerminalId, int, str], Alarm] = field(default_factory=dict)
     """The standing ones; an alarm of the whole terminal has outlet −1."""
 
@@ -80,6 +82,7 @@ class MemoryFleet:
             meter_spec=outlet.meter_spec,
             customer_found=customer,
             name_missing=customer and self._name_missing(request),
+            pause_s=self.pause_s,
         )
         if not versions or known is None or not customer:
             return view, None

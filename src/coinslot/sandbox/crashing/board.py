@@ -59,6 +59,8 @@ class Board:
         """The session of each opening of the valve, in order."""
         self.first = 0
         """The first action of what the story is about: before it lies what only leads there."""
+        self.most_openings = 1
+        """Of one session: one more for each pause."""
         self.unwatched_ms = 0
         """For how long the valve was open without an agent."""
         self.boots = 0
@@ -153,6 +155,11 @@ class Board:
         link, self._link = self._link, None
         if link is not None:
             self.feed(LinkDown(link))
+
+    def burn_what_is_left(self) -> None:
+        """The server asks for codes that nobody typed."""
+        self.hear(self.server.burns())
+        self.run(STEP_MS)
 
     @property
     def is_up(self) -> bool:

@@ -40,6 +40,7 @@ def told(story: str, pace: int = 0) -> Board:
     board = _board(story, None, pace)
     STORIES[story](board)
     board.until(lambda: board.is_up, SETTLED_MS)
+    board.burn_what_is_left()
     came_right(board, len(board.openings), board.tap.poured_ml)
     return board
 
@@ -84,6 +85,7 @@ def _recover(board: Board, how: How, later: list[Point]) -> None:
             board.run(2_000)
             board.until(lambda: board.is_up, SETTLED_MS)
             board.run(SETTLED_MS // 4)
+            board.burn_what_is_left()
         except Cut:
             assert board.point is not None
             how = board.point.how

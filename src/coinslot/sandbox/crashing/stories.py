@@ -8,7 +8,8 @@ from typing import Final
 
 from coinslot.sandbox.crashing.board import Board
 from coinslot.terminal.actions import Rewrite
-from coinslot.terminal.events import SensorsRead, StopKey
+from coinslot.terminal.events import KeyPressed, SensorsRead, StopKey
+from coinslot.wire.codec import encode
 from coinslot.wire.ids import SessionId
 
 Story = Callable[[Board], None]
@@ -121,6 +122,62 @@ def stop_before_the_start(board: Board) -> None:
     board.run(2_000)
 
 
+def pause(board: Board) -> None:
+    """Shut to soap, opened again, ended."""
+    board.most_openings = 2
+    _arrive(board)
+    _start(board)
+    board.run(5_000)
+    board.feed(KeyPressed(0, "*"))
+    board.run(8_000)
+    board.feed(KeyPressed(0, "*"))
+    board.run(5_000)
+    board.feed(StopKey(0))
+    board.run(1_000)
+
+
+def _without_link(board: Board) -> str:
+    """A code for the time without the link, and then there is none."""
+    _arrive(board)
+    assert board.core is not None
+    board.hear([encode(board.server.offline_terms(board.core.link.number))])
+    board.run(1_000)
+    digits = board.server.promise()
+    board.begin()
+    board.unplug()
+    board.run(1_000)
+    return digits
+
+
+def offline_code(board: Board) -> None:
+    """Typed without a link, used, reported when the link is back."""
+    digits = _without_link(board)
+    for key in f"{digits}#":
+        board.feed(KeyPressed(0, key))
+    board.run(14_000)
+    assert board.openings, "the code did not open"
+    board.feed(StopKey(0))
+    board.run(2_000)
+    board.cable = True
+    board.run(8_000)
+
+
+def offline_code_not_typed(board: Board) -> None:
+    """Nobody typed it: it is burnt when the link is back, and opens nothing any more."""
+    digits = _without_link(board)
+    board.cable = True
+    board.run(8_000)
+    board.burn_what_is_left()
+    board.unplug()
+    board.run(1_000)
+    for key in f"{digits}#":
+        board.feed(KeyPressed(0, key))
+    board.run(3_000)
+    board.cable = True
+    board.run(8_000)
+    assert not board.openings, "a burnt code opened"
+
+
 STORIES: Final[Mapping[str, Story]] = MappingProxyType(
     {
         "stop-key": stop_key,
@@ -131,6 +188,9 @@ STORIES: Final[Mapping[str, Story]] = MappingProxyType(
         "link-lost": link_lost,
         "journal-written-anew": journal_written_anew,
         "stop-before-the-start": stop_before_the_start,
+        "pause": pause,
+        "offline-code": offline_code,
+        "offline-code-not-typed": offline_code_not_typed,
     }
 )
 """By name."""

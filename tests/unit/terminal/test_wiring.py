@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from coinslot.terminal import config
 from coinslot.terminal.clock import VirtualClock
+from coinslot.terminal.drivers.fronts import Wiring
+from coinslot.terminal.drivers.tables import BusTable, SensorTable
 from coinslot.terminal.settings import DisplaySize, MeterKind, Seconds
+from coinslot.terminal.wiring import PARTS
 from coinslot.wire.registers import Register
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples" / "terminal").glob("*.toml"))
@@ -115,3 +121,17 @@ def test_hardware_that_is_not_there_says_what_to_look_at(tmp_path: Path) -> None
     made = read(tmp_path, ONE + VALVE.replace("17", '17, chip = "/dev/no-such-chip"'))
     with pytest.raises(config.ConfigError, match=r"no-such-chip line 17: .*\nIs the agent running already"):
         config.hardware(made, config.settings(made, "t1"), VirtualClock())
+
+
+def test_every_table_in_the_guide_is_understood() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "terminal" / "wiring.md").read_text(encoding="utf-8")
+    blocks = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)]
+    known = {"bus", "outlets", *PARTS}
+    for block in blocks:
+        assert block.keys() <= known
+        parts = {key: value for key, value in block.items() if key in PARTS}
+        msgspec.convert({"valve": {"driver": "gpio", "line": 1}, **parts}, Wiring)
+        msgspec.convert(block.get("bus", {}), dict[str, BusTable])
+        for outlet in block.get("outlets", []):
+            msgspec.convert(outlet["sensors"], list[SensorTable])
+    assert len(blocks) >= 7

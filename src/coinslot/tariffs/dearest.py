@@ -43,8 +43,10 @@ def _dearest(rate: Rate, currency: str) -> QuoteRate:
     """At each unit the dearest of all that it can ever cost there, so that no other quote ever asks more in all."""
     scale = Fraction(10 ** exponent(currency), rate.per)
     ever = [[(tier.up_to, Fraction(tier.price) * scale) for tier in tiers] for tiers in _ever(rate)]
-    ends: list[int | None] = sorted({up_to for tiers in ever for up_to, _ in tiers if up_to is not None})
-    ends.append(None)
+    ends: list[int | None] = [
+        *sorted({up_to for tiers in ever for up_to, _ in tiers if up_to is not None}),
+        None,
+    ]
     if len(ends) > MOST_TIERS:
         ends = [None]
     priced: list[QuoteTier] = []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from coinslot.fleet.hours_store import set_site_hours
+from coinslot.fleet.quotas import Period, set_quota
 from coinslot.sessions.states import State
 from coinslot.settlement.offline.ending import GivenUp, cancel_offline, give_up_offline
 from coinslot.settlement.offline.issuing import (
@@ -261,7 +263,7 @@ async def test_a_session_the_server_began_stands_beside_what_the_terminal_tells_
     await desk.in_order()
 
 
-@pytest.mark.parametrize("loser", ["closed", "poor", "owing", "off"])
+@pytest.mark.parametrize("loser", ["closed", "poor", "owing", "off", "shut", "spent"])
 async def test_what_stands_in_the_way_is_said_and_nothing_is_held(bath: Bath, loser: str) -> None:
     desk = bath.desk
     lin = await desk.customer(CREDIT_MINOR - 1 if loser == "poor" else CASH_MINOR)
@@ -270,12 +272,24 @@ async def test_what_stands_in_the_way_is_said_and_nothing_is_held(bath: Bath, lo
         "poor": OfflineRefusal.NO_BALANCE,
         "owing": OfflineRefusal.ARREARS,
         "off": OfflineRefusal.NOT_HERE,
+        "shut": OfflineRefusal.OUT_OF_HOURS,
+        "spent": OfflineRefusal.QUOTA,
     }[loser]
     if loser == "closed":
         await bath.pool.execute("UPDATE appliance SET closed = true WHERE appliance_id = $1", bath.appliance)
     elif loser == "off":
         await bath.credit(0)
         assert await offer(bath.pool, operator=desk.operator, appliance=bath.appliance, outlet=0) is None
+    elif loser == "shut":
+        yesterday = datetime.now(UTC) + timedelta(hours=8, days=-1)
+        async with bath.pool.acquire() as connection:
+            hours = f"{yesterday:%a} 00:00-24:00"
+            await set_site_hours(connection, desk.operator, bath.site, hours, by="test")
+    elif loser == "spent":
+        async with bath.pool.acquire() as connection:
+            await set_quota(
+                connection, desk.operator, period=Period.DAY, amount_minor=CREDIT_MINOR - 1, by="test"
+            )
     elif loser == "owing":
         code = await bath.code(lin, "first")
         await bath.passes(timedelta(hours=25))

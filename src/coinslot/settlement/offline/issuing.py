@@ -24,6 +24,7 @@ from coinslot.settlement.codes import guard
 from coinslot.settlement.codes.caps import fits, live_at
 from coinslot.settlement.codes.places import of_appliance
 from coinslot.settlement.offline import keys
+from coinslot.settlement.offline.judging import money, quota, standing
 from coinslot.settlement.offline.model import (
     OfflineCode,
     OfflineOffer,
@@ -149,9 +150,9 @@ async def _issue(
     if view.earlier is not None:
         same = view.earlier.request_hash == digest
         return view.earlier.id if same else OfflineRefused(reason=OfflineRefusal.KEY_CONFLICT)
-    refusal = _standing(view, terminal, appliance)
+    refusal = standing(view, terminal, appliance, opened.batch.now)
     if refusal is not None:
-        return OfflineRefused(reason=refusal)
+        return refusal
     assert terminal is not None
     terms = await terms_in_force(connection, request.terminal, request.outlet)
     if terms is None or not terms.held or terms.appliance_id != appliance or terms.epoch != terminal.epoch:
@@ -161,7 +162,7 @@ async def _issue(
         return OfflineRefused(reason=OfflineRefusal.NOT_HERE)
     assert request.customer is not None
     wallet = opened.wallets.get(Purse(request.operator, request.customer, terms.currency), Wallet())
-    refused = _money(wallet, terms) or await _others(connection, request)
+    refused = quota(request, opened, terms) or money(wallet, terms) or await _others(connection, request)
     if refused is not None:
         return refused
     try:
@@ -180,11 +181,11 @@ async def _issue(
 
 async def _others(connection: Connection, request: StartRequest) -> OfflineRefused | None:
     """One that can be typed is enough for a customer; and nobody is to fill an outlet with codes taken back."""
-    standing = await connection.fetch(_OTHERS, request.operator, request.customer, PROMISE_LIFE)
-    for row in standing:
+    held = await connection.fetch(_OTHERS, request.operator, request.customer, PROMISE_LIFE)
+    for row in held:
         if row["live"]:
             return OfflineRefused(reason=OfflineRefusal.ALREADY_LIVE, session=SessionId(row["session_id"]))
-    return OfflineRefused(reason=OfflineRefusal.TOO_MANY) if len(standing) >= MOST_OPEN else None
+    return OfflineRefused(reason=OfflineRefusal.TOO_MANY) if len(held) >= MOST_OPEN else None
 
 
 async def _is_rare(connection: Connection, request: StartRequest, appliance: ApplianceId) -> bool:
@@ -195,43 +196,15 @@ async def _is_rare(connection: Connection, request: StartRequest, appliance: App
 
 async def _reaches(connection: Connection, terms: Terms, count: int) -> bool:
     """Whether the terminal would take it, in whichever order this and the codes before it are typed."""
-    standing = await unburnt(connection, terms.terminal_id, terms.outlet)
+    open_here = await unburnt(connection, terms.terminal_id, terms.outlet)
     burnt = await burnt_counts(connection, terms.terms_id)
-    own = [code.count for code in standing if code.terms_id == terms.terms_id]
-    return len(standing) < MOST_UNBURNT and in_reach(count, terms.first_count, burnt, own)
+    own = [code.count for code in open_here if code.terms_id == terms.terms_id]
+    return len(open_here) < MOST_UNBURNT and in_reach(count, terms.first_count, burnt, own)
 
 
 def _digest(request: StartRequest) -> bytes:
     """Another one under the same key is a conflict."""
     return hashlib.sha256(b"offline\0" + request.digest()).digest()
-
-
-def _standing(view: StartView, terminal: Terminal | None, appliance: ApplianceId) -> OfflineRefusal | None:
-    """What stands in the way before money is looked at."""
-    if not view.outlet_found or terminal is None or view.appliance != appliance:
-        return OfflineRefusal.NO_SUCH_PLACE
-    if not view.customer_found:
-        return OfflineRefusal.NO_SUCH_CUSTOMER
-    if view.closed:
-        return OfflineRefusal.CLOSED
-    if view.faults:
-        return OfflineRefusal.FAULT
-    if terminal.online:
-        return OfflineRefusal.LINKED
-    # Last, as with every start: nobody is to hand in a card for an appliance that cannot be used anyway.
-    return OfflineRefusal.REAL_NAME if view.name_missing else None
-
-
-def _money(wallet: Wallet, terms: Terms) -> OfflineRefused | None:
-    if wallet.arrears_minor > 0:
-        return OfflineRefused(reason=OfflineRefusal.ARREARS, arrears_minor=wallet.arrears_minor)
-    if wallet.balance_minor < terms.credit_minor:
-        return OfflineRefused(
-            reason=OfflineRefusal.NO_BALANCE,
-            needed_minor=terms.credit_minor,
-            balance_minor=wallet.balance_minor,
-        )
-    return None
 
 
 def _session(

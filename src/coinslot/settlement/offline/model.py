@@ -84,12 +84,16 @@ class OfflineRefusal(StrEnum):
     """The outlet takes no codes without its link, or its terminal does not know of the terms yet."""
     CLOSED = "closed"
     """The operator has closed the appliance."""
+    OUT_OF_HOURS = "out_of_hours"
+    """It is shut at this hour; `again_at` says when it opens."""
     FAULT = "fault"
     """The outlet is out of order."""
     REAL_NAME = "real_name"
     """The operator wants to know who uses its appliances, and has approved no real name of the customer."""
     ARREARS = "arrears"
     """The customer owes for earlier use."""
+    QUOTA = "quota"
+    """What is left of the customer's quota is less than a code may be used for; `again_at` says when there is more."""
     NO_BALANCE = "no_balance"
     """The balance is below the credit."""
     ALREADY_LIVE = "already_live"
@@ -107,5 +111,7 @@ class OfflineRefused(Struct, frozen=True, kw_only=True):
     needed_minor: int | None = None
     balance_minor: int | None = None
     arrears_minor: int | None = None
+    again_at: datetime | None = None
+    """From when on it may be asked for again, where only time stands in the way."""
     session: SessionId | None = None
     """The code that stands in the way, for `ALREADY_LIVE`."""

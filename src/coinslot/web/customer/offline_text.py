@@ -113,9 +113,13 @@ REFUSALS: Final = {
     OfflineRefusal.LINKED: marked("The shower has its network again: get an ordinary code."),
     OfflineRefusal.NOT_HERE: marked("This shower takes no codes without network. Choose another one."),
     OfflineRefusal.CLOSED: marked("The operator has just closed it. Choose another one."),
+    OfflineRefusal.OUT_OF_HOURS: marked("It is closed at this hour. Come back when it is open."),
     OfflineRefusal.FAULT: marked("Something is wrong with it. Choose another one."),
     OfflineRefusal.REAL_NAME: marked("Your real name is needed first."),
     OfflineRefusal.ARREARS: marked("You still owe for earlier use. Pay that first."),
+    OfflineRefusal.QUOTA: marked(
+        "You have used what the operator gives one person for now. Look at this page later."
+    ),
     OfflineRefusal.NO_BALANCE: marked("Your wallet has too little for a start. Top it up first."),
     OfflineRefusal.ALREADY_LIVE: marked(
         "You have such a code already. Use it, or wait until its time is over."

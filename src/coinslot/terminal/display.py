@@ -92,11 +92,11 @@ class Texts:
 
     # ------------------------------------------------------------ in use
 
-    def begun(self, balance_minor: int | None, limit_minor: int | None, currency: str) -> Said:
-        """What there is, and how far this use may go."""
-        balance = () if balance_minor is None else (self.labelled("balance", money(balance_minor, currency)),)
+    def begun(self, beside_minor: int | None, limit_minor: int | None, currency: str) -> Said:
+        """How far this use may go, and what there is beside that."""
+        beside = () if beside_minor is None else (self.labelled("beside", money(beside_minor, currency)),)
         limit = () if limit_minor is None else (self.labelled("limit", money(limit_minor, currency)),)
-        return (*balance, *limit)
+        return (*limit, *beside)
 
     def in_use(self, use: InUse, layout: Layout) -> Said:
         """Quantity, time and money as they run; of two short rows the keys are said at first, then what is left."""

@@ -54,6 +54,7 @@ TEXTS: dict[str, Phrase] = {
     "paused_keys": _say("* 继续, # 结束|*继续 #结束", "* go on, # end"),
     "stops_in": _say("无用量 {} 秒后停止|{} 秒后停止", "Not in use: stops in {} s|Stops in {} s"),
     "limit": _say("本次限额|限", "Limit"),
+    "beside": _say("另有余额|另有", "Balance beside|Beside"),
     "cost": _say("费用", "Cost"),
     "money_left": _say("剩余", "Left"),
     "used": _say("已用", "Used"),

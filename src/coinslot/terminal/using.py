@@ -39,11 +39,6 @@ class Using:
         self._currency = "CNY" if promise is None else promise.currency
         hold_minor = None if promise is None else promise.hold_minor
         self._limit_minor = limit_minor(rater, self._quote, run.about.limits, hold_minor)
-        self._balance_minor = run.balance_minor
-        if run.balance_minor and hold_minor is not None:
-            self._balance_minor = run.balance_minor + hold_minor  # whoever has more had all of it held
-        elif run.balance_minor == 0 and self._limit_minor is not None:
-            self._balance_minor = self._limit_minor
 
     def face(self, registers: Mapping[Register, int], power_w: int | None, now: int) -> Face:
         """What is shown at this moment."""
@@ -52,7 +47,7 @@ class Using:
         amount_minor = self._rater.amount_minor(self._quote, usage)
         use = self._figures(usage, amount_minor, now)
         begun = now - run.opened_at < BEGUN_MS and not run.about.resumes
-        said = self._texts.begun(self._balance_minor, self._limit_minor, self._currency)
+        said = self._texts.begun(run.balance_minor, self._limit_minor, self._currency)
         pause_s, idle_s = run.pause_left_s(now), self._warning(now)
         view = View(
             phase=Phase.RUNNING,
@@ -60,7 +55,7 @@ class Using:
             amount_minor=amount_minor,
             left_s=run.left_s(now) if self._by_time else None,
             can_pause=use.can_pause,
-            balance_minor=self._balance_minor if begun else None,
+            balance_minor=run.balance_minor if begun else None,
             limit_minor=self._limit_minor if begun else None,
             stops_in_s=idle_s,
             usage=usage,
@@ -73,7 +68,7 @@ class Using:
             said = self._texts.stops_in(idle_s, use)
         elif self._by_time:
             said = self._texts.time_left(run.left_s(now), can_pause=use.can_pause)
-        elif not (begun and self._balance_minor is not None):
+        elif not (begun and run.balance_minor is not None):
             said = self._texts.in_use(use, self._layout)
         return Face(said, replace(view, text=said[0][0]))
 

@@ -81,7 +81,7 @@ class View(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whole seconds, rounded up: it is over at 0."""
     can_pause: bool = False
     balance_minor: int | None = None
-    """Of the customer's wallet, at the beginning and at the end."""
+    """Of the customer's wallet: at the beginning what it has beside `limit_minor`, at the end all of it."""
     limit_minor: int | None = None
     """What this use may come to at most."""
     stops_in_s: int | None = None

@@ -42,7 +42,7 @@ def moments(texts: Texts, layout: Layout) -> dict[str, Said]:
         "checking": texts.checking(""),
         "refused": texts.refused(show, layout),
         "locked": texts.locked(59 * 60),
-        "begun": texts.begun(2_000, 500, "CNY"),
+        "begun": texts.begun(1_500, 500, "CNY"),
         "in use": texts.in_use(use, layout),
         "paused": texts.paused(299, use),
         "not in use": texts.stops_in(10, use),

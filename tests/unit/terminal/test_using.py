@@ -92,7 +92,7 @@ def test_a_shower_from_the_code_to_the_bill_on_four_rows_in_chinese() -> None:
     room.types("#")
     assert (room.rows[0], room.views[0].phase) == ("Checking...", Phase.CHECKING)
     room.opens(language=ZH)
-    assert room.rows == ("余额 ¥20.00", "本次限额 ¥5.00", "", "")
+    assert room.rows == ("本次限额 ¥5.00", "另有余额 ¥15.00", "", "")
     room.flow(10, 150)
     assert room.rows == ("1.50 L  0:10", "费用 ¥0.23", "剩余 ¥4.77", "* 暂停, # 结束")
     room.types("*")
@@ -117,7 +117,7 @@ def test_the_same_on_two_short_rows_says_the_keys_first_and_then_what_is_left() 
     assert room.rows == ("Code 1234", "# ok, * one back")
     room.types("5678#")
     room.opens()
-    assert room.rows == ("Balance ¥20.00", "Limit ¥5.00")
+    assert room.rows == ("Limit ¥5.00", "Beside ¥15.00")
     room.flow(4, 150)
     assert room.rows == ("0.60 L  ¥0.09", "* pause, # end")
     room.flow(6, 150)
@@ -138,9 +138,9 @@ def test_on_a_wide_display_everything_is_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("balance_minor", "hold_minor", "rows"),
     [
-        (1_500, 500, ("Balance ¥20.00", "Limit ¥5.00")),
-        (0, 500, ("Balance ¥5.00", "Limit ¥5.00")),
-        (0, 300, ("Balance ¥3.00", "Limit ¥3.00")),
+        (1_500, 500, ("Limit ¥5.00", "Beside ¥15.00")),
+        (0, 500, ("Limit ¥5.00", "Beside ¥0.00")),
+        (0, 300, ("Limit ¥3.00", "Beside ¥0.00")),
         (None, 300, ("0.00 L  ¥0.00", "* pause, # end")),
     ],
 )

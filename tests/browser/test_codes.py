@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -124,7 +125,7 @@ async def test_renewed_cancelled_and_expired_codes_open_nothing(bathhouse: Town,
 
     for number, digits in enumerate((first, second, third), 1):
         bathhouse.type(shower, f"{digits}#")
-        await bathhouse.until(lambda number=number: refused(bathhouse, shower, number), "an answer")
+        await bathhouse.until(partial(refused, bathhouse, shower, number), "an answer")
     assert await sessions_of(bathhouse, OTHERS) == []
 
 
@@ -247,7 +248,8 @@ async def test_somebody_without_a_phone_gets_a_code_at_the_kiosk(bathhouse: Town
 async def test_every_page_of_codes_has_nothing_to_complain_of(
     bathhouse: Town, visit: Visit, phone: Phone
 ) -> None:
-    customer, found = await visit(phone), []
+    customer = await visit(phone)
+    found: list[str] = []
     number = f"1390013900{phone.dark:d}"
     page = await comes(bathhouse, customer, number, 9_00)
 

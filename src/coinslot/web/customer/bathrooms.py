@@ -84,7 +84,7 @@ async def get_code(page: PageOf) -> Response[bytes]:
         page,
         now or visit,
         status=refusal_status(answer),
-        notice=refusal_words(page, answer, visit.here.currency),
+        notice=refusal_words(page, answer, visit.here.currency, visit.here.timezone),
         chosen=place,
     )
 

@@ -101,7 +101,7 @@ async def new_code(page: PageOf, code_id: FromPath[str]) -> Response[bytes]:
             return _show(page, own, status=503, notice=page.say(UNDECIDED), key=key)
     if isinstance(answer, CodeView):
         return page.go(f"/code/{answer.code_id}")
-    notice = refusal_words(page, answer, own.place.currency)
+    notice = refusal_words(page, answer, own.place.currency, own.place.timezone, friend=own.code.for_friend)
     return _show(page, own, status=refusal_status(answer), notice=notice, refusal=answer.reason)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from coinslot.settlement.codes.model import CodeRefusal, CodeRefused
+from coinslot.web.customer.words import AGAIN, NOTHING_HELD, again_text
 from coinslot.web.pages import figures
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
@@ -37,8 +38,10 @@ _FRIEND_HAS_ONE: Final = marked(
 )
 
 
-def refusal_words(page: Page, refused: CodeRefused, currency: str, *, friend: bool = False) -> str:
-    """Why there is none, and that nothing was held for it."""
+def refusal_words(
+    page: Page, refused: CodeRefused, currency: str, timezone: str, *, friend: bool = False
+) -> str:
+    """Why there is none, from when on there may be one, and that nothing was held for it."""
     said = page.say(REFUSALS[refused.reason])
     if friend and refused.reason is CodeRefusal.ALREADY_LIVE:
         said = page.say(_FRIEND_HAS_ONE)
@@ -53,7 +56,9 @@ def refusal_words(page: Page, refused: CodeRefused, currency: str, *, friend: bo
             balance=figures.money(refused.balance_minor or 0, currency),
             least=figures.money(refused.needed_minor, currency),
         )
-    return f"{said} {page.say(marked('Nothing was held.'))}"
+    again = again_text(page, refused.again_at, timezone)
+    parts = [said, page.say(AGAIN, time=again) if again else "", page.say(NOTHING_HELD)]
+    return " ".join(part for part in parts if part)
 
 
 def refusal_status(refused: CodeRefused) -> int:

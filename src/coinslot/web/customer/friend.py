@@ -128,7 +128,7 @@ async def _issue(
         return answer
     return _wrong(
         typed,
-        notice=refusal_words(page, answer, visit.here.currency, friend=True),
+        notice=refusal_words(page, answer, visit.here.currency, visit.here.timezone, friend=True),
         status=refusal_status(answer),
         key="",
     )

@@ -114,7 +114,8 @@ async def offline_code(page: PageOf) -> Response[bytes]:
         return page.go(f"/offline/{answer.session}")
     if answer.session is not None:
         return page.go(f"/offline/{answer.session}")
-    notice = refusal_words(page, answer, found.currency)
+    place = await _place(page, asked.login.operator_id, asked.appliance, asked.outlet)
+    notice = refusal_words(page, answer, found.currency, place.timezone)
     return await _show_offer(page, asked, found, status=409, notice=notice, refused=answer)
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from coinslot.settlement.offline.model import OfflineCode, OfflineRefusal, OfflineRefused, OfflineState
 from coinslot.web.customer.code_text import groups
+from coinslot.web.customer.words import AGAIN, NOTHING_HELD, again_text
 from coinslot.web.pages import figures
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
@@ -114,6 +115,10 @@ REFUSALS: Final = {
     OfflineRefusal.NOT_HERE: marked("This shower takes no codes without network. Choose another one."),
     OfflineRefusal.CLOSED: marked("The operator has just closed it. Choose another one."),
     OfflineRefusal.OUT_OF_HOURS: marked("It is closed at this hour. Come back when it is open."),
+    OfflineRefusal.QUOTA: marked(
+        "What is left of what the operator gives one person is less than such a code is good for."
+    ),
+    OfflineRefusal.OUT_OF_HOURS: marked("It is closed at this hour. Come back when it is open."),
     OfflineRefusal.FAULT: marked("Something is wrong with it. Choose another one."),
     OfflineRefusal.REAL_NAME: marked("Your real name is needed first."),
     OfflineRefusal.ARREARS: marked("You still owe for earlier use. Pay that first."),
@@ -131,8 +136,8 @@ REFUSALS: Final = {
 }
 
 
-def refusal_words(page: Page, refused: OfflineRefused, currency: str) -> str:
-    """Why there is none, with the figures, and that nothing was held."""
+def refusal_words(page: Page, refused: OfflineRefused, currency: str, timezone: str) -> str:
+    """Why there is none, with the figures, from when on there may be one, and that nothing was held."""
     said = page.say(REFUSALS[refused.reason])
     if refused.reason is OfflineRefusal.NO_BALANCE and refused.needed_minor is not None:
         said = page.say(
@@ -140,4 +145,6 @@ def refusal_words(page: Page, refused: OfflineRefused, currency: str) -> str:
             balance=figures.money(refused.balance_minor or 0, currency),
             least=figures.money(refused.needed_minor, currency),
         )
-    return f"{said} {page.say(marked('Nothing was held.'))}"
+    again = again_text(page, refused.again_at, timezone)
+    parts = [said, page.say(AGAIN, time=again) if again else "", page.say(NOTHING_HELD)]
+    return " ".join(part for part in parts if part)

@@ -104,7 +104,7 @@ async def kiosk_code(page: PageOf) -> Response[bytes]:
         kiosk,
         customer,
         status=refusal_status(answer),
-        notice=refusal_words(page, answer, visit.here.currency),
+        notice=refusal_words(page, answer, visit.here.currency, visit.here.timezone),
     )
 
 

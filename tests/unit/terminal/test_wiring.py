@@ -132,6 +132,6 @@ def test_every_table_in_the_guide_is_understood() -> None:
         parts = {key: value for key, value in block.items() if key in PARTS}
         msgspec.convert({"valve": {"driver": "gpio", "line": 1}, **parts}, Wiring)
         msgspec.convert(block.get("bus", {}), dict[str, BusTable])
-        for outlet in block.get("outlets", []):
-            msgspec.convert(outlet["sensors"], list[SensorTable])
+        if "outlets" in block:  # of one outlet, whose own table is not shown
+            msgspec.convert(block["outlets"]["sensors"], list[SensorTable])
     assert len(blocks) >= 7

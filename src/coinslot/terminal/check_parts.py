@@ -24,6 +24,8 @@ FOLLOW_MS = 2_000
 """A valve has this long to follow its order."""
 ANSWER_MS = 2_500
 """A bus has asked every device once by then."""
+DRAW_MS = 10_000
+"""E-paper takes seconds, in the cold several."""
 KEY_MS = 10_000
 UNITS = {Register.ML: "mL", Register.WH: "Wh", Register.COUNT: "", Register.S: "s"}
 
@@ -84,10 +86,10 @@ class Parts:
             return [skip(part, "there is none")]
         try:
             screen.show(rows, "https://example.org/coinslot-check")
-            until = self._clock.ticks_ms() + FOLLOW_MS
+            until = self._clock.ticks_ms() + DRAW_MS
             while isinstance(screen, Screens) and not screen.settled:
                 if self._clock.ticks_ms() >= until:
-                    raise OSError(f"has not taken a picture within {FOLLOW_MS} ms")
+                    raise OSError(f"has not taken a picture within {DRAW_MS // 1000} s")
                 await self._wait(STEP_MS)
         except OSError as error:
             return [fail(part, str(error), "Check its wires, its supply and its address (i2cdetect -y 1).")]

@@ -112,11 +112,12 @@ class Framebuffer:
     def _put(self, qr: str | None) -> None:
         if self._memory is None or self._shape is None:
             raise OSError(f"{self._path} is not open")
-        self._memory[:] = picture(_modules(qr), self._shape)
+        self._memory[:] = picture(modules(qr), self._shape)
         self._shown = qr
 
 
-def _modules(text: str | None) -> Sequence[Sequence[int]]:
+def modules(text: str | None) -> Sequence[Sequence[int]]:
+    """The dark and light modules of a text's code; none of no text."""
     if text is None:
         return ()
     import segno

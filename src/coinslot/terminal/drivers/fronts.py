@@ -9,6 +9,7 @@ from msgspec import Meta, field
 
 from coinslot.terminal.drivers.tables import (
     Driver,
+    Input,
     LineId,
     MeterTable,
     Output,
@@ -97,6 +98,21 @@ class FramebufferTable(Driver, frozen=True, kw_only=True, tag="framebuffer"):
     device: Path = "/dev/fb0"
 
 
+class EpaperTable(Driver, frozen=True, kw_only=True, tag="ssd1680"):
+    """QR codes on e-paper of 2.13 inches, 122×250 dots, on SPI."""
+
+    device: Path = "/dev/spidev0.0"
+    speed_hz: Annotated[int, Meta(ge=100_000, le=20_000_000)] = 4_000_000
+    data: Output
+    """High for data, low for commands."""
+    reset: Output
+    """Its reset is low: `active_low = true`."""
+    busy: Input
+
+
+QrTable = FramebufferTable | EpaperTable
+
+
 class Wiring(Table, frozen=True, kw_only=True):
     """What one outlet is wired to."""
 
@@ -108,7 +124,7 @@ class Wiring(Table, frozen=True, kw_only=True):
     stop: ButtonTable | None = None
     """A stop key of its own, beside the keypad."""
     screen: ScreenTable | None = None
-    qr: FramebufferTable | None = None
+    qr: QrTable | None = None
 
 
 class WatchdogTable(Table, frozen=True, kw_only=True):

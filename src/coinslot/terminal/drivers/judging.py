@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from coinslot.terminal.drivers.fronts import (
     ButtonTable,
+    EpaperTable,
     FramebufferTable,
     Hd44780Table,
     HidTable,
@@ -202,6 +203,10 @@ def _places(at: str, wiring: Wiring) -> Iterator[tuple[str, str, LineId]]:
                     yield f"{at}.{name}", part.chip, line
             case Hd44780Table():
                 yield f"{at}.{name}.address", part.bus, part.address
+            case EpaperTable():
+                yield f"{at}.{name}.device", part.device, 0
+                for key, pin in (("data", part.data), ("reset", part.reset), ("busy", part.busy)):
+                    yield f"{at}.{name}.{key}", pin.chip, pin.line
             case HidTable() | St7920Table() | FramebufferTable():
                 yield f"{at}.{name}.device", part.device, 0
             case _:

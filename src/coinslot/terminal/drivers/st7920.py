@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import struct
 import time
 from collections.abc import Callable
 
@@ -19,8 +16,8 @@ _BASIC, _ON, _CLEAR, _ENTRY = 0x30, 0x0C, 0x01, 0x06
 CLEAR_S = 0.003
 """1.6 ms by its data sheet at 540 kHz; its oscillator may be slower."""
 
-_SPI_WR_MODE, _SPI_WR_SPEED = 0x40016B01, 0x40046B04
-_MODE_3_CS_HIGH = 0x03 | 0x04
+SPI_MODE = 0x03 | 0x04
+"""Mode 3, and its select line is active high."""
 
 
 class St7920:
@@ -95,29 +92,3 @@ def _halved(line: bytes) -> bool:
     while at < len(line):
         at += 2 if line[at] >= 0xA1 else 1
     return at > len(line)
-
-
-class Spi:
-    """One SPI device, opened anew after every error. This display's select line is active high."""
-
-    def __init__(self, path: str, speed_hz: int) -> None:
-        self._path, self._speed_hz = path, speed_hz
-        self._fd: int | None = None
-
-    def write(self, data: bytes) -> None:
-        """One transfer."""
-        try:
-            if self._fd is None:
-                self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-                fcntl.ioctl(self._fd, _SPI_WR_MODE, struct.pack("B", _MODE_3_CS_HIGH))
-                fcntl.ioctl(self._fd, _SPI_WR_SPEED, struct.pack("I", self._speed_hz))
-            os.write(self._fd, data)
-        except OSError as error:
-            self.close()
-            raise OSError(error.errno, f"{self._path}: {error.strerror}") from None
-
-    def close(self) -> None:
-        """Let go of the bus."""
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)

@@ -9,16 +9,18 @@ from coinslot.terminal.drivers.bus import Bus
 from coinslot.terminal.drivers.coin import CoinOutput
 from coinslot.terminal.drivers.fronts import (
     ButtonTable,
+    EpaperTable,
     FramebufferTable,
     Hd44780Table,
     HidTable,
     KeyTable,
     MatrixTable,
+    QrTable,
     ScreenTable,
     St7920Table,
     Wiring,
 )
-from coinslot.terminal.drivers.gpio import GpioValve, InputLine, Opener, open_lines
+from coinslot.terminal.drivers.gpio import GpioValve, InputLine, Opener, OutputLine, open_lines
 from coinslot.terminal.drivers.keys import Button, Matrix, Tell
 from coinslot.terminal.drivers.painter import NoScreen, Painter, Screens
 from coinslot.terminal.drivers.serials import Serials
@@ -202,7 +204,7 @@ class WiredAppliance:
 
     def _screen(self, wiring: Wiring) -> Screen:
         tables = [table for table in (wiring.screen, wiring.qr) if table is not None]
-        painters = [self._kept(_painter(table, wiring.outlet)) for table in tables]
+        painters = [self._kept(_painter(table, wiring.outlet, self._opener)) for table in tables]
         self.painters[wiring.outlet] = painters
         return Screens(tuple(painters)) if painters else NoScreen()
 
@@ -211,19 +213,27 @@ class WiredAppliance:
         return part
 
 
-def _painter(table: ScreenTable | FramebufferTable, outlet: int) -> Painter:
+def _painter(table: ScreenTable | QrTable, outlet: int, opener: Opener) -> Painter:
     match table:
         case Hd44780Table():
             from coinslot.terminal.drivers.hd44780 import Hd44780, I2c
 
             return Painter(Hd44780(table, I2c(table.bus, table.address)), f"{outlet} ({table.bus})")
         case St7920Table():
-            from coinslot.terminal.drivers.st7920 import Spi, St7920
+            from coinslot.terminal.drivers.spi import Spi
+            from coinslot.terminal.drivers.st7920 import SPI_MODE, St7920
 
-            return Painter(St7920(Spi(table.device, table.speed_hz)), f"{outlet} ({table.device})")
+            return Painter(St7920(Spi(table.device, table.speed_hz, SPI_MODE)), f"{outlet} ({table.device})")
         case FramebufferTable():
             from coinslot.terminal.drivers.framebuffer import Framebuffer
 
             return Painter(Framebuffer(table.device), f"{outlet} ({table.device})")
+        case EpaperTable():
+            from coinslot.terminal.drivers.spi import Spi
+            from coinslot.terminal.drivers.ssd1680 import Ssd1680
+
+            pins = OutputLine(table.data, opener), OutputLine(table.reset, opener)
+            epaper = Ssd1680(Spi(table.device, table.speed_hz), *pins, InputLine(table.busy, opener))
+            return Painter(epaper, f"{outlet} ({table.device})")
         case _:
             assert_never(table)

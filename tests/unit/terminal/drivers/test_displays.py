@@ -11,11 +11,14 @@ import segno
 
 from coinslot.terminal.drivers.framebuffer import QUIET, Framebuffer, Geometry, geometry, picture
 from coinslot.terminal.drivers.fronts import Hd44780Table, Rom
+from coinslot.terminal.drivers.gpio import InputLine, OutputLine
 from coinslot.terminal.drivers.grid import wrapped
 from coinslot.terminal.drivers.hd44780 import Hd44780, signs
 from coinslot.terminal.drivers.painter import Painter, Screens
+from coinslot.terminal.drivers.ssd1680 import HEIGHT, ROW_BYTES, WIDTH, Ssd1680
 from coinslot.terminal.drivers.st7920 import St7920, cells
-from tests.unit.terminal.drivers.played import PlayedDevice
+from coinslot.terminal.drivers.tables import Input, Output
+from tests.unit.terminal.drivers.played import PlayedChip, PlayedDevice
 
 
 class Glass(PlayedDevice):
@@ -181,6 +184,62 @@ def test_a_framebuffers_shape_is_read_from_the_kernels_structures() -> None:
         geometry(variable.replace(struct.pack("@I", 16), struct.pack("@I", 8)), fixed)
     with pytest.raises(OSError, match="does not fit"):
         picture([[1] * 29] * 29, Geometry(width=30, height=30, bits=16, line_bytes=60))
+
+
+class Paper(PlayedDevice):
+    """An SSD1680: commands and their data, told apart by a line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines = PlayedChip()
+        self.told: list[tuple[int, bytes]] = []
+
+    def write(self, data: bytes) -> None:
+        if self.lines.outputs()[25]:
+            command, before = self.told.pop()
+            self.told.append((command, before + data))
+        else:
+            self.told.append((data[0], b""))
+
+    def panel(self) -> Ssd1680:
+        data = OutputLine(Output(line=25), self.lines)
+        reset = OutputLine(Output(line=24, active_low=True), self.lines)
+        return Ssd1680(self, data, reset, InputLine(Input(line=23), self.lines), pause=lambda _: None)
+
+
+def test_a_code_is_put_on_paper_once_and_then_the_paper_sleeps() -> None:
+    paper = Paper()
+    shown = paper.panel()
+    text = "https://pay.example.org/a/7KQ2M4XR"
+    shown.paint((), text)
+    told = dict(paper.told)
+    code = segno.make(text, error="m", micro=False).matrix
+    scale = WIDTH // (len(code) + 2 * QUIET)
+    left, top = (WIDTH - len(code) * scale) // 2, (HEIGHT - len(code) * scale) // 2
+    picture = told[0x24]
+    assert len(picture) == ROW_BYTES * HEIGHT
+    for y, row in enumerate(code):
+        for x, dark in enumerate(row):
+            at = left + x * scale
+            white = picture[(top + y * scale) * ROW_BYTES + at // 8] >> (7 - at % 8) & 1
+            assert white == (0 if dark else 1)
+    assert paper.told[-1] == (0x10, b"\x01")
+    before = len(paper.told)
+    shown.prepare()
+    shown.paint((), text)
+    assert len(paper.told) == before
+    shown.paint((), None)
+    assert set(dict(paper.told)[0x24]) == {0xFF}
+    shown.close()
+    assert paper.lines.taken == {}
+
+
+def test_paper_that_stays_busy_is_an_error() -> None:
+    paper = Paper()
+    shown = paper.panel()
+    paper.lines.high[23] = True
+    with pytest.raises(OSError, match="busy for 8 s"):
+        shown.paint((), "x")
 
 
 class Panel:

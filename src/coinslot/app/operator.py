@@ -9,7 +9,7 @@ from coinslot.app.operator_console import actor, emit, emit_one, run_plain
 from coinslot.app.operator_counter import counter
 from coinslot.app.operator_desks import desk
 from coinslot.app.operator_fapiao import fapiao
-from coinslot.app.operator_fleet import appliance, claim_code, outlet, site, terminal
+from coinslot.app.operator_fleet import appliance, claim_code, outlet, terminal
 from coinslot.app.operator_history import alarm, readings, review
 from coinslot.app.operator_merchants import merchant
 from coinslot.app.operator_offline import offline
@@ -20,6 +20,7 @@ from coinslot.app.operator_real_names import real_name
 from coinslot.app.operator_refunds import refund
 from coinslot.app.operator_rules import rules
 from coinslot.app.operator_session import session
+from coinslot.app.operator_sites import site
 from coinslot.app.operator_stickers import sticker
 from coinslot.app.operator_suspense import suspense
 from coinslot.app.operator_tariffs import tariff

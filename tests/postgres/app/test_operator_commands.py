@@ -136,6 +136,18 @@ def test_a_refusal_says_what_to_do(site: Run, tmp_path: Path) -> None:
         assert refused.value.remedy
 
 
+def test_what_a_code_without_a_link_is_good_for(site: Run) -> None:
+    kept = json.loads(site("site", "set", "Hall", "--offline-credit", "3.00", "--json"))
+    assert kept["offline_credit_minor"] == 3_00
+    for wrong in ("5.01", "-1", "three", "0.001"):
+        with pytest.raises(Problem):
+            site("site", "set", "Hall", f"--offline-credit={wrong}")
+    assert json.loads(site("site", "list", "--json"))[0]["offline_credit_minor"] == 3_00
+    assert json.loads(site("offline", "list", "--json")) == []
+    with pytest.raises(Problem):
+        site("offline", "give-up", "off_none_2", "--words", "nothing to give")
+
+
 def test_the_operator_must_be_named_when_there_are_several(site: Run) -> None:
     run = site
     run("create", "South Campus")

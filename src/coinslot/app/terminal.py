@@ -194,7 +194,15 @@ async def _run(config: files.FileConfig, directory: Path, identity: identities.I
         await _serve(config, directory, identity, settings, hardware, clock)
     finally:
         if isinstance(hardware, Closing):
-            hardware.close()
+            _close(hardware)
+
+
+def _close(hardware: Closing) -> None:
+    try:
+        hardware.close()
+    except OSError as error:
+        # Whatever could be shut is shut; systemd tries once more, as a process of its own.
+        logging.error("a part of the hardware failed at the end: %s", error)
 
 
 async def _serve(
@@ -254,7 +262,9 @@ def make_tls(
     ca = None
     if identity.ca is not None:
         ca = directory / "ca.pem"
-        ca.write_text(identity.ca, encoding="ascii")
+        # Not written anew for nothing: a check by root must not leave a file that the agent may not write.
+        if not ca.exists() or ca.read_text(encoding="ascii") != identity.ca:
+            ca.write_text(identity.ca, encoding="ascii")
 
     def make() -> ssl.SSLContext:
         return tls_context(ca, moment_ms(clock.wall_ms(), BUILD_MS, last_known_ms()))

@@ -148,11 +148,11 @@ async def test_a_display_that_does_not_answer_is_named(site: Site) -> None:
     assert levels == [Level.FAIL, Level.SKIP]
 
 
-def test_a_disk_is_timed_and_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    assert "within" in check.disk(tmp_path / "new").said
-    assert list((tmp_path / "new").iterdir()) == []
-    (tmp_path / "file").touch()
-    assert check.disk(tmp_path / "file" / "below").level is Level.FAIL
+def test_a_disk_is_timed_and_a_place_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    assert "within" in check.disk(tmp_path).said
+    missing = check.disk(tmp_path / "new")
+    assert (missing.level, "install -d -o coinslot" in missing.next) == (Level.FAIL, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_clock_of_1970_is_worth_a_look_but_no_failure() -> None:

@@ -43,6 +43,7 @@ class Bus:
         self._devices: list[Device] = []
         self._wake = threading.Event()
         self._ending = False
+        self._asked_all = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"bus {name}", daemon=True)
 
     def add(self, device: Device) -> None:
@@ -52,6 +53,10 @@ class Bus:
     def start(self) -> None:
         """Begin to ask."""
         self._thread.start()
+
+    def wait_first(self, within_s: float) -> None:
+        """Until every device has been asked once, or so long: a meter that was not asked yet is no meter that fails."""
+        self._asked_all.wait(within_s)
 
     def hurry(self) -> None:
         """There is an order: do not wait for the next round."""
@@ -70,6 +75,7 @@ class Bus:
             last = self._ending
             self._wake.clear()
             self._round(self._devices, silent)
+            self._asked_all.set()
             if last:
                 break
             self._wake.wait(self._pause_s)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from coinslot.terminal.drivers.modbus import ModbusPort
 
 
+FIRST_S = 3.0
+"""Eight devices that do not answer take as long; whoever is asked later is late for once."""
+
+
 class Serials:
     """One bus, with one port and one thread, for each table."""
 
@@ -74,9 +78,11 @@ class Serials:
         return sensor
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Begin to ask, and wait for the first round: what is told after that is an answer, or a fault."""
         for bus in self.buses.values():
             bus.start()
+        for bus in self.buses.values():
+            bus.wait_first(FIRST_S)
 
     def close(self) -> None:
         """The last orders carried out, then the end."""

@@ -10,12 +10,14 @@ import struct
 import threading
 import tty
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from pymodbus import FramerType
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from coinslot.terminal import config
 from coinslot.terminal.drivers.bus import Bus, RemoteValve
 from coinslot.terminal.drivers.figures import figure
 from coinslot.terminal.drivers.latest import Latest
@@ -30,6 +32,7 @@ from coinslot.terminal.drivers.tables import (
     Protocol,
     Space,
 )
+from coinslot.terminal.drivers.wired import WiredAppliance
 from coinslot.wire.registers import Register
 from tests.unit.terminal.drivers.played import Now
 
@@ -172,8 +175,9 @@ def test_a_bus_shuts_its_relay_when_it_ends_and_after_the_wire_was_cut(line: Lin
         relay.turn()
     line.cut = False
     bus.start()
-    bus.close()
+    bus.wait_first(2)
     assert relay.state() is True
+    bus.close()
     relay.shut()
     closing = Bus("b", port, 10)
     closing.add(relay)
@@ -267,3 +271,37 @@ def test_a_float_that_is_no_count_is_an_error(bad: float) -> None:
     with pytest.raises(OSError, match="device says"):
         figure(words, Encoding.F32, 1000, 1)
     assert figure(words[::-1] if bad == 0 else (0x3F80, 0), Encoding.F32, 1000, 3) == 333
+
+
+def test_an_appliance_on_a_bus_is_known_before_its_agent_asks_and_shut_when_it_ends(
+    line: Line, tmp_path: Path
+) -> None:
+    path = tmp_path / "terminal.toml"
+    path.write_text(
+        f"""
+        [bus.b]
+        device = "{line.near}"
+        protocol = "modbus"
+        baud = 115200
+        [[outlets]]
+        valve = {{ driver = "modbus", bus = "b", unit = 7, coil = 1 }}
+        meter = {{ driver = "modbus", bus = "b", unit = 7, values = [{{ address = 0, type = "u32", register = "wh" }}] }}
+        sensors = [{{ driver = "modbus", name = "power_w", bus = "b", unit = 7, address = 0, space = "input" }}]
+        """
+    )
+    file = config.load(path)
+    appliance = WiredAppliance(file.wiring, file.bus)
+    outlet = appliance.outlets[0]
+    assert outlet.meter is not None
+    assert outlet.sensors is not None
+    assert (outlet.valve.state(), outlet.meter.read(), outlet.sensors.read()) == (
+        False,
+        {WH: 123_456},
+        {"power_w": 2_300},
+    )
+    outlet.valve.open()
+    appliance.close()
+    port = ModbusPort(BusTable(device=line.near, protocol=Protocol.MODBUS, baud=115_200))
+    port.open()
+    assert port.coil(7, 1) is False
+    port.close()

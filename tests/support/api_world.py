@@ -11,11 +11,13 @@ from coinslot.fleet.store import create_operator
 from coinslot.people.customers import add_customer
 from coinslot.sessions.model import Session
 from coinslot.settlement.changes import Purse
+from coinslot.settlement.codes.issuing import CodeView, issue
 from coinslot.settlement.payments.topups import TopupWish, open_topup
 from coinslot.settlement.payments.withdrawals import WithdrawalRequest, withdraw
 from coinslot.settlement.requests import StartRequest
 from coinslot.settlement.starter import Starter
 from coinslot.wire.ids import CustomerId, OperatorId, TerminalId
+from tests.support.bathroom import KEYRING
 
 TERMINALS = 4
 
@@ -42,6 +44,8 @@ class World:
     """A top-up that nobody has paid, of the third customer."""
     withdrawal: str
     """Of the same customer: 1.00, at the counter."""
+    keypad_code: str
+    """Of the second customer, for the third terminal's appliance."""
 
     @property
     def auth(self) -> dict[str, str]:
@@ -80,6 +84,10 @@ async def make_world(pool: Pool, starter: Starter, name: str, phone: str) -> Wor
     payment = await open_topup(pool, TopupWish(purse=purse, key=f"world {name}", amount_minor=500))
     taken = WithdrawalRequest(purse=purse, key=f"world {name}", amount_minor=100, by="test")
     withdrawal = await withdraw(pool, taken)
+    code = await issue(
+        pool, KEYRING, operator=own, customer=paying[1], appliance=fleet[2].appliance_id, key="world"
+    )
+    assert isinstance(code, CodeView), code
     return World(
         operator=own,
         key=key,
@@ -92,6 +100,7 @@ async def make_world(pool: Pool, starter: Starter, name: str, phone: str) -> Wor
         ended=sessions[1],
         payment=payment.intent_id,
         withdrawal=withdrawal.withdrawal_id,
+        keypad_code=code.code_id,
     )
 
 

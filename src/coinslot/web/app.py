@@ -22,6 +22,7 @@ from coinslot.settlement.ports import Conflict
 from coinslot.web.api.appliances import appliance_routes
 from coinslot.web.api.customers import customer_routes
 from coinslot.web.api.documents import openapi
+from coinslot.web.api.keypad_codes import keypad_code_routes
 from coinslot.web.api.logins import login_routes
 from coinslot.web.api.payments import payment_routes
 from coinslot.web.api.real_names import Pictures, real_name_routes
@@ -77,6 +78,7 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
             real_name_routes(guards),
             login_routes(guards),
             session_routes(guards),
+            keypad_code_routes(guards),
             terminal_routes(),
         ],
         request_class=ApiRequest,

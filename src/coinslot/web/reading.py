@@ -16,7 +16,7 @@ from coinslot.rows import many, one
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import LIVE, State
 from coinslot.settlement import rows
-from coinslot.wire.ids import CustomerId, OperatorId, SessionId, TerminalId, is_id
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SessionId, SiteId, TerminalId, is_id
 
 if TYPE_CHECKING:
     Reader: TypeAlias = "asyncpg.Pool[asyncpg.Record] | asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -143,6 +143,25 @@ async def terminals_of_appliance(
         outlet,
     )
     return [TerminalId(row[0]) for row in found]
+
+
+class Place(Struct, frozen=True):
+    """Where an appliance stands."""
+
+    appliance: ApplianceId
+    site: SiteId
+    room: str
+
+
+async def place_of_code(reader: Reader, operator: OperatorId, code: str) -> Place | None:
+    """Of the operator's appliance with this public code."""
+    found = await reader.fetchrow(
+        "SELECT appliance_id AS appliance, site_id AS site, room FROM appliance"
+        " WHERE code = $2 AND operator_id || '' = $1",
+        operator,
+        code,
+    )
+    return None if found is None else one(found, Place)
 
 
 async def points_of_session(reader: Reader, operator: OperatorId, session: str) -> int | None:

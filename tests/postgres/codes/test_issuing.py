@@ -33,7 +33,7 @@ async def test_the_same_key_is_the_same_code_and_another_customers_key_is_anothe
     assert await bathroom.code(customer, key="once") == code
     assert (await bathroom.code(other, 1, key="once")).customer == other
     with pytest.raises(FieldError, match="key"):
-        await bathroom.asks(customer, key="x" * 81)
+        await bathroom.asks(customer, key="x" * 161)
 
 
 async def test_one_code_a_customer_until_it_is_renewed_cancelled_or_over(bathroom: Bathroom) -> None:

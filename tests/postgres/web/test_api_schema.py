@@ -104,6 +104,7 @@ def known(world: World) -> dict[str, list[str]]:
         "appliance": list(world.codes),
         "code": list(world.codes),
         "session_id": [world.running, world.ended],
+        "code_id": [world.keypad_code],
         "payment_id": [world.payment],
         "withdrawal_id": [world.withdrawal],
         "phone": [world.phone, "139 0013 9000"],

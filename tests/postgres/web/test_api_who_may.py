@@ -59,6 +59,7 @@ def at(text: str) -> Callable[[Asked], str]:
         ended=asked.world.ended,
         payment=asked.world.payment,
         withdrawal=asked.world.withdrawal,
+        keypad_code=asked.world.keypad_code,
     )
 
 
@@ -126,6 +127,15 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/sessions/{session_id}/reports"): Case(
         at("/sessions/{ended}/reports"), lambda _: {"kind": "amount"}
     ),
+}
+CASES |= {
+    ("POST", "/keypad-codes"): Case(
+        at("/keypad-codes"),
+        lambda a: {"customer": a.world.customers[3], "appliance": a.world.codes[2]},
+        own=201,
+    ),
+    ("GET", "/keypad-codes/{code_id}"): Case(at("/keypad-codes/{keypad_code}")),
+    ("POST", "/keypad-codes/{code_id}/cancel"): Case(at("/keypad-codes/{keypad_code}/cancel")),
 }
 OPEN = {("POST", "/terminals/claim")}
 """Asks for no key: its one-time code is one."""
@@ -285,5 +295,6 @@ def invented(asked: Asked) -> Asked:
         ended=new_id("ses"),
         payment=new_id("pay"),
         withdrawal=new_id("wdr"),
+        keypad_code=new_id("cod"),
     )
     return Asked(world, new_id("lgc"), asked.code, "x" * 43)

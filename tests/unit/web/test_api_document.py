@@ -15,7 +15,7 @@ from coinslot.web.app import build_app
 from coinslot.web.services import Services
 from tests.support.api_document import Document, Operation
 
-TAGS = ["Appliances", "Customers", "Payments", "Logins", "Sessions", "Terminals"]
+TAGS = ["Appliances", "Customers", "Payments", "Logins", "Sessions", "Codes for keypads", "Terminals"]
 
 
 @cache

@@ -30,17 +30,17 @@ from coinslot.settlement.codes.places import Keypad
 from coinslot.settlement.payments.unit import Connection, Pool, transaction
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Conflict
-from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SiteId, TerminalId, new_id
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SiteId, TerminalId, is_id, new_id
 
 __all__ = [
     *("CodeRefusal", "CodeRefused", "CodeState", "CodeView", "KeypadState", "Scope"),
-    *("cancel", "find", "issue", "issue_for_friend", "keypad_state", "live_codes"),
+    *("cancel", "find", "find_any", "issue", "issue_for_friend", "keypad_state", "live_codes"),
 ]
 
 log = logging.getLogger(__name__)
 
 _TRIES: Final = 6
-_MAX_KEY: Final = 80
+_MAX_KEY: Final = 160
 
 
 class _Full(Exception):
@@ -135,6 +135,8 @@ async def issue_for_friend(
 
 async def cancel(pool: Pool, *, operator: OperatorId, customer: CustomerId, code_id: str) -> CodeView | None:
     """Have a live code open nothing any more; what has ended stays as it is. None for a code that is not theirs."""
+    if not is_id(code_id):
+        return None
     async with transaction(pool, Purpose.CODE) as connection:
         row = await rows.by_id(connection, operator, code_id, lock=True)
         if row is None or row.customer_id != customer:
@@ -157,8 +159,14 @@ async def find(
     pool: Pool, keyring: Keyring, *, operator: OperatorId, customer: CustomerId, code_id: str
 ) -> CodeView | None:
     """One of the customer's codes, whatever became of it, for a week; None for anybody else's."""
-    row = await rows.by_id(pool, operator, code_id)
+    row = await rows.by_id(pool, operator, code_id) if is_id(code_id) else None
     return view_of(keyring, row) if row is not None and row.customer_id == customer else None
+
+
+async def find_any(pool: Pool, keyring: Keyring, *, operator: OperatorId, code_id: str) -> CodeView | None:
+    """One of the operator's codes, whosever it is: for the operator's own programs."""
+    row = await rows.by_id(pool, operator, code_id) if is_id(code_id) else None
+    return None if row is None else view_of(keyring, row)
 
 
 async def keypad_state(pool: Pool, *, operator: OperatorId, terminal: TerminalId, outlet: int) -> KeypadState:

@@ -47,6 +47,8 @@ _MEANINGS: Final[Mapping[int, str]] = {
 
 _EXAMPLES: Final[tuple[Problem, ...]] = (
     *(refusals.refusal_problem(Refused(reason=one)) for one in refusals.WORDINGS),
+    refusals.too_many_live(),
+    refusals.already_live(),
     not_json("JSON is malformed: expected '}' (byte 12)"),
     no_key(),
     refusals.wrong_code(4),
@@ -126,6 +128,7 @@ def openapi() -> OpenAPIConfig:
             ),
             Tag(name="Logins", description="Phone and code, for an operator's own app."),
             Tag(name="Sessions", description="One use of an appliance: start, watch, stop, bill, report."),
+            Tag(name="Codes for keypads", description="For customers who stand in front of an appliance."),
             Tag(name="Terminals", description="For the controllers inside appliances."),
         ],
         components=Components(

@@ -43,6 +43,7 @@ from coinslot.web.api.bodies import (
     TopUpAnswer,
     TopUpBody,
 )
+from coinslot.web.api.keypad_code_bodies import KEYPAD_CODE_EXAMPLES
 from coinslot.web.api.payment_bodies import (
     PayableMerchant,
     PayBody,
@@ -277,6 +278,7 @@ _ALL: Final[tuple[Struct, ...]] = (
     ),
     ReportBody(kind=Complaint.QUALITY, words="It stayed cold."),
     ReportAnswer(new=True),
+    *KEYPAD_CODE_EXAMPLES,
     ClaimBody(code="7K2M-0QX9-B4ZC"),
     ClaimAnswer(
         terminal_id=_TERMINAL,

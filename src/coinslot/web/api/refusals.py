@@ -78,6 +78,27 @@ def refusal_problem(refused: Refused) -> Problem:
     )
 
 
+def too_many_live() -> Problem:
+    """More codes than guessing allows."""
+    return Problem(
+        429,
+        "too_many_live",
+        "Too many codes are live there",
+        "More would make guessing too easy; one ends within minutes.",
+        headers={"Retry-After": "60"},
+    )
+
+
+def already_live() -> Problem:
+    """One code for each customer."""
+    return Problem(
+        409,
+        "already_live",
+        "This customer has a live code",
+        "Use it, cancel it, or ask with `renew`; of codes to give away there is one at a time.",
+    )
+
+
 def key_conflict() -> Problem:
     """This idempotency key stands for another request."""
     return refusal_problem(Refused(reason=Refusal.KEY_CONFLICT))

@@ -8,17 +8,24 @@ from litestar import get, post
 from litestar.response import Response
 
 from coinslot.people.logins import log_out
+from coinslot.web.customer.having import find_waiting
 from coinslot.web.customer.limits import count_form, count_view
+from coinslot.web.customer.rooms import has_keypads
 from coinslot.web.pages.routes import PageOf
 
 
 @get("/")
 async def front_door(page: PageOf) -> Response[bytes]:
-    """Where somebody lands who typed the address: the way in is the code on an appliance."""
+    """Where somebody lands who typed the address: what waits for them, and else the code on an appliance."""
     if page.services.wall is not None:
         return page.go("/wall")
     count_view(page)
-    return page.show("front.html")
+    return page.show(
+        "front.html",
+        styles=("base.css", "keypad.css"),
+        waiting=await find_waiting(page),
+        has_keypads=await has_keypads(page.services.pool, [one.operator_id for one in page.logins]),
+    )
 
 
 @get("/logout")

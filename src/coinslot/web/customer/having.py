@@ -38,6 +38,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 async def find_waiting(page: Page) -> list[Waiting]:
     """Everything that waits, what runs first."""
+    if not page.logins:
+        return []
     found = await own.past_sessions(page.services.pool, page.logins, before=None, limit=own.PER_PAGE)
     waiting = [
         Waiting(kind=Kind.USE, operator=past.operator_id, path=f"/s/{past.session_id}")

@@ -12,7 +12,7 @@ from litestar.response import Response
 from coinslot.access import stickers
 from coinslot.sessions.states import State
 from coinslot.web.customer import own, wording
-from coinslot.web.customer.having import find_codes
+from coinslot.web.customer.having import find_waiting
 from coinslot.web.customer.own import Past
 from coinslot.web.pages import figures
 from coinslot.web.pages.page import Page
@@ -56,17 +56,12 @@ async def history_page(
 
 @get("/use")
 async def use_again(page: PageOf) -> Response[bytes]:
-    """The session that runs, else the code that can be typed, else the appliance that was used last."""
+    """What waits (a use that runs, a code to be typed), else the appliance that was used last."""
     if not page.logins:
         return nobody(page)
-    pool = page.services.pool
-    found = await own.past_sessions(pool, page.logins, before=None, limit=own.PER_PAGE)
-    running = next((past for past in found if past.live and past.state is not State.PROMISED), None)
-    if running is not None:
-        return page.go(f"/s/{running.session_id}")
-    code = next(iter(await find_codes(page)), None)
-    if code is not None:
-        return page.go(code.path)
+    if waiting := await find_waiting(page):
+        return page.go(waiting[0].path)
+    found = await own.past_sessions(page.services.pool, page.logins, before=None, limit=1)
     if not found:
         return nobody(page)
     last = await own.find_own(page, SessionId(found[0].session_id))

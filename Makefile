@@ -42,6 +42,7 @@ format: $(READY)
 # What is drawn and written from the code; lint and a test say when it is old.
 documents: $(READY)
 	$(PYTHON) -m coinslot.wire.generate
+	$(PYTHON) -m coinslot.sandbox.conformance.document docs/link/rules.md
 	$(PYTHON) -m coinslot.sessions.states docs/sessions.md
 	$(PYTHON) -m coinslot.payments.states docs/payments.md
 	$(PYTHON) -m coinslot.web.translations

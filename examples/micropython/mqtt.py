@@ -3,6 +3,7 @@
 It never reconnects by itself: the caller must take a new link number first.
 """
 
+import binascii
 import select
 import socket
 import struct
@@ -178,17 +179,15 @@ class Mqtt:
 
 
 def _secure(plain, host, ca):
-    """TLS that trusts this one CA file (PEM on CPython, DER or PEM on boards, as their build reads it)."""
+    """TLS that trusts the one CA in this PEM file, and nothing else."""
     if ssl is None:
         raise MqttError("this build has no TLS")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
-    with open(ca, "rb") as file:
-        data = file.read()
-    try:
-        context.load_verify_locations(cadata=data)
-    except (ValueError, OSError):  # CPython wants PEM as text
-        context.load_verify_locations(cadata=data.decode())
+    with open(ca) as file:
+        lines = file.read().split("\n")
+    body = "".join([line for line in lines if not line.startswith("-----")])
+    context.load_verify_locations(cadata=binascii.a2b_base64(body))  # DER: every build reads that
     return context.wrap_socket(plain, server_hostname=host)
 
 

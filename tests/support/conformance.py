@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TypeVar
 
 from msgspec import structs
@@ -30,7 +31,7 @@ TERMINAL = TerminalId("trm_conformance")
 _WIRE_S = 0.002
 
 
-class _Leaping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Leaping(selectors.DefaultSelector):
     """Instead of waiting for time to pass, lets it have passed."""
 
     now_s = 0.0
@@ -135,7 +136,7 @@ class AgentStand:
 
     # ------------------------------------------------------------ the stand
 
-    def listen(self, listener: Listener) -> None:  # type: ignore[override]
+    def listen(self, listener: Listener | Agent) -> None:
         """The suite's, and the agent's: told apart by what they are."""
         if not isinstance(listener, Agent):
             self._listener = listener
@@ -145,7 +146,7 @@ class AgentStand:
         agent = self._agent
         if self._up and agent is not None:
             for one in self.plant.hears(data):
-                self._later(lambda one=one: agent.received(one) if self._up else None)
+                self._later(partial(self._received, agent, one))
 
     def cut(self, *, hold: bool = False) -> None:
         """Both ends hear that it is over."""
@@ -240,7 +241,7 @@ class AgentStand:
         channel = Channel.GONE if isinstance(message, Gone) else Channel.UP
         for one in self.plant.says(message):
             data = one if isinstance(one, bytes) else encode(one)
-            self._later(lambda data=data: self._heard(topic(TERMINAL, channel), data))
+            self._later(partial(self._heard, topic(TERMINAL, channel), data))
 
     def disconnect(self) -> None:
         """The agent's own wish."""
@@ -262,6 +263,10 @@ class AgentStand:
         if self._agent is not None:
             self._agent.link_down(self._link)
             self.plant.broke()
+
+    def _received(self, agent: Agent, data: bytes) -> None:
+        if self._up:
+            agent.received(data)
 
     def _heard(self, name: str, data: bytes) -> None:
         if self._listener is not None:

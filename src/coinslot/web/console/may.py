@@ -18,6 +18,8 @@ SEE_BOOKS: Final = frozenset({Role.OWNER, Role.MANAGER, Role.AUDITOR})
 MOVE_MONEY: Final = frozenset({Role.OWNER, Role.MANAGER})
 ASK_REFUNDS: Final = MOVE_MONEY | {Role.DESK}
 """The desk asks, and never decides; settlement judges that again for each request."""
+LET_RUN: Final = MOVE_MONEY | {Role.TECHNICIAN}
+"""Settlement judges that again, too."""
 
 MAY: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
     {
@@ -62,6 +64,28 @@ MAY: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
         ("POST", "/console/desks"): MOVE_MONEY,
         ("POST", "/console/desks/{desk_id}/link"): MOVE_MONEY,
         ("POST", "/console/desks/{desk_id}/revoke"): MOVE_MONEY,
+        ("GET", "/console/customers"): ASK_REFUNDS,
+        ("POST", "/console/customers"): ASK_REFUNDS,
+        ("POST", "/console/customers/find"): ASK_REFUNDS,
+        ("GET", "/console/customers/{customer_id}"): SEE_PAYMENTS,
+        ("POST", "/console/customers/{customer_id}/pin"): ASK_REFUNDS,
+        ("POST", "/console/customers/{customer_id}/card"): ASK_REFUNDS,
+        ("POST", "/console/customers/{customer_id}/block"): ASK_REFUNDS,
+        ("POST", "/console/customers/{customer_id}/unblock"): ASK_REFUNDS,
+        ("POST", "/console/customers/{customer_id}/top-up"): ASK_REFUNDS,
+        ("GET", "/console/import"): MOVE_MONEY,
+        ("POST", "/console/import"): MOVE_MONEY,
+        ("POST", "/console/import/bring-in"): MOVE_MONEY,
+        ("POST", "/console/import/faults"): MOVE_MONEY,
+        ("GET", "/console/hours"): ALL,
+        ("POST", "/console/hours"): MOVE_MONEY,
+        ("GET", "/console/quotas"): SEE_PAYMENTS,
+        ("POST", "/console/quotas"): MOVE_MONEY,
+        ("POST", "/console/quotas/{quota_id}/remove"): MOVE_MONEY,
+        ("GET", "/console/flush"): LET_RUN | {Role.AUDITOR},
+        ("GET", "/console/flush/{appliance_id}"): LET_RUN | {Role.AUDITOR},
+        ("POST", "/console/flush/{appliance_id}"): LET_RUN,
+        ("POST", "/console/flush/{appliance_id}/stop"): LET_RUN,
     }
 )
 """Method and route, as the route spells it, to the roles."""

@@ -17,8 +17,12 @@ from coinslot.web.console import (
     statements,
     suspense,
 )
+from coinslot.web.console.customers import CUSTOMERS
 from coinslot.web.console.desks import DESKS
+from coinslot.web.console.flushes import FLUSHES
 from coinslot.web.console.home import home
+from coinslot.web.console.hours import HOURS
+from coinslot.web.console.importing import IMPORTING
 from coinslot.web.console.login import log_in, log_in_page, log_out, log_out_again
 from coinslot.web.console.messages import MESSAGES
 from coinslot.web.console.party import party_file, party_page
@@ -59,5 +63,9 @@ CONSOLE: Final[list[HTTPRouteHandler]] = [
     statements.revoke,
     *MESSAGES,
     *DESKS,
+    *CUSTOMERS,
+    *IMPORTING,
+    *HOURS,
+    *FLUSHES,
 ]
 """For staff alone; `may.MAY` says for whom."""

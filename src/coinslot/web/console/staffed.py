@@ -41,12 +41,17 @@ _LIFE_S: Final = int(LIFE.total_seconds())
 
 MENU: Final = (
     ("/console", marked("Overview")),
+    ("/console/customers", marked("Customers")),
     ("/console/payments", marked("Payments")),
     ("/console/refunds", marked("Refund requests")),
     ("/console/reviews", marked("To look at")),
     ("/console/statements", marked("Statements")),
     ("/console/messages", marked("Messages")),
     ("/console/desks", marked("Front desks")),
+    ("/console/hours", marked("Opening hours")),
+    ("/console/quotas", marked("Quotas")),
+    ("/console/flush", marked("Let water run")),
+    ("/console/import", marked("Customers from a file")),
 )
 """What stands in the navigation, for roles that may open it."""
 

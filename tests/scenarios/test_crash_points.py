@@ -105,6 +105,8 @@ ONLY_INSIDE_A_TRANSACTION = {
     ("settlement/codes/aging.py", "execute"),  # of an hourly look; each statement stands for itself
     ("settlement/codes/beginning.py", "execute"),
     ("settlement/codes/guard.py", "execute"),
+    ("settlement/codes/issuing.py", "execute"),
+    ("settlement/codes/judging.py", "execute"),
     ("settlement/codes/kept.py", "execute"),
     ("settlement/codes/rows.py", "execute"),
     ("settlement/offline/ending.py", "execute"),

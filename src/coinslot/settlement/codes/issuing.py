@@ -27,6 +27,7 @@ from coinslot.settlement.codes.model import (
     Scope,
 )
 from coinslot.settlement.codes.places import Keypad
+from coinslot.settlement.payments.beginning import NOT_LONG
 from coinslot.settlement.payments.unit import Connection, Pool, transaction
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Conflict
@@ -214,6 +215,7 @@ async def _make(pool: Pool, keyring: Keyring, wanted: _Wanted) -> CodeView | Cod
     for _ in range(_TRIES):
         try:
             async with transaction(pool, Purpose.CODE) as connection:
+                await connection.execute(NOT_LONG)
                 return await _try(connection, keyring, wanted)
         except _Full:
             return CodeRefused(reason=CodeRefusal.TOO_MANY_LIVE)

@@ -13,6 +13,7 @@ from coinslot.settlement.authorize import look, plan
 from coinslot.settlement.changes import Batch
 from coinslot.settlement.codes.model import CodeRefusal, CodeRefused
 from coinslot.settlement.codes.places import Keypad
+from coinslot.settlement.payments.beginning import NOT_LONG
 from coinslot.settlement.payments.unit import Pool, transaction
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import UNDECIDABLE
@@ -77,6 +78,7 @@ async def judge(
     busy: list[Keypad] = []
     refused: list[CodeRefused] = []
     async with transaction(pool, Purpose.CODE) as connection:
+        await connection.execute(NOT_LONG)
         opened, uses = await look(PostgresUnit(connection), requests)
     for keypad, request, view in zip(keypads, requests, opened.views, strict=True):
         alone = StartBatch(

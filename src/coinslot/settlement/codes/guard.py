@@ -162,7 +162,7 @@ def adopted(guard: Guard, now_ms: int, tries: int, locked_s: int) -> Guard:
     missing = min(tries, guarding.MOST_TRIES) - len(guard.wrong_ms)
     if missing > 0:
         guard = replace(guard, wrong_ms=guard.wrong_ms + (now_ms,) * missing)
-    return guarding.held(guard, now_ms, locked_s * 1000)
+    return guarding.held(guard, now_ms, locked_s * 1000) if locked_s else guard
 
 
 async def sound(connection: Connection, locked: Locked, keypad: Keypad) -> None:

@@ -47,16 +47,17 @@ class Painter:
         self._wake = threading.Event()
         self._wanted: tuple[tuple[str, ...], str | None] | None = None
         self._error: str | None = None
+        self._told = False
         self._shown: tuple[tuple[str, ...], str | None] | None = None
         self._ending = False
         self._thread = threading.Thread(target=self._run, name=f"screen {name}", daemon=True)
         self._thread.start()
 
     def show(self, lines: tuple[str, ...], qr: str | None) -> None:
-        """Have this shown soon. OSError when the display did not answer the last time."""
+        """Have this shown soon. OSError when the display has begun not to answer: once, not twice a second."""
         with self._lock:
             self._wanted = (lines, qr)
-            error = self._error
+            error, self._told = (None if self._told else self._error), self._error is not None
         self._wake.set()
         if error is not None:
             raise OSError(f"{self._name}: {error}")

@@ -283,9 +283,9 @@ def test_a_display_that_failed_says_so_and_is_set_up_anew(monkeypatch: pytest.Mo
     one.wait()  # tried again by itself
     with pytest.raises(OSError, match="no acknowledge"):
         Screens((painter,)).show(("c",), None)
+    painter.show(("c",), None)  # said once for each failure, not at every picture
     one.broken = False
-    one.wait()
+    while "c" not in one.did:
+        one.wait()
     painter.close()
-    assert one.did[:2] == ["prepare", "a"]
-    assert one.did[2] == "prepare"
-    assert one.did[-2:] == ["c", "close"]
+    assert one.did == ["prepare", "a", "prepare", "c", "close"]

@@ -99,11 +99,13 @@ def test_an_engine_that_dies_is_started_again_and_served_on(data: Path, engine: 
     with serving(data) as served:
         psutil.Process(served.ready.children[engine]).kill()
         assert served.process.stderr is not None
+        said: list[str] = []
         for line in served.process.stderr:
+            said.append(line)
             if f"{engine} had died and runs again" in line:
                 break
         else:
-            raise AssertionError("it was not started again")
+            raise AssertionError("it was not started again:\n" + "".join(said))
         until_healthy(served)
         code, said = served.end()
         assert code == 0, said

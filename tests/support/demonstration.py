@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-END_S = 15.0
+END_S = 45.0
 """How long an end that was asked for may take: sessions are closed and their records taken."""
 
 

@@ -17,7 +17,7 @@ import psutil
 from coinslot.app.serve import Ready
 
 ROOT = Path(__file__).resolve().parents[2]
-END_S = 5.0
+END_S = 15.0
 """How long an end that was asked for may take."""
 
 

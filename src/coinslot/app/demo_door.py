@@ -23,7 +23,14 @@ log = logging.getLogger(__name__)
 
 _STOP_TRIES = 60
 # What passes when an engine that died runs again; the crowd waits for it as people would.
-_AWAY = (Conflict, LedgerError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_AWAY = (
+    Conflict,
+    LedgerError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 _LIVE = "SELECT settled_at IS NULL FROM session WHERE operator_id = $1 AND session_id = $2"
 
 

@@ -131,7 +131,12 @@ class Reporter:
         while True:
             try:
                 took_s = await self.verify_once()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+            ) as error:
                 log.warning("the books could not be read: %s", error)
                 took_s = 0.0
             await asyncio.sleep(max(_VERIFY_EVERY_S, took_s * _VERIFY_SHARE))

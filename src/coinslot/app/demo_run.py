@@ -257,7 +257,12 @@ class DemoRun:
         while True:
             try:
                 self._view = await reporter.look()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+            ) as error:
                 log.warning("nothing to show: %s", error or type(error).__name__)
                 if self._view is not None:
                     gone = "PostgreSQL does not answer; it is started again"
@@ -277,7 +282,9 @@ class DemoRun:
         await asyncio.gather(*(terminal.stop() for terminal in self._terminals))
         query = "SELECT count(*) FROM session WHERE operator_id = $1 AND state IN ('running', 'stopping')"
         # What a terminal could not send now is in its journal, and comes with its next start.
-        with contextlib.suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(
+            TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+        ):
             async with asyncio.timeout(_LAST_RECORDS_S):
                 while await stack.pool.fetchval(query, world.operator):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)

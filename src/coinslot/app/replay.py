@@ -154,7 +154,13 @@ def replay(plan: Plan, watch: Watch) -> Report:
             report = loop.run(_play(plan, installation, folder, watch))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None  # the first Ctrl-C, when everything is ended
-    except (NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (
+        NatsError,
+        OSError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ) as error:
         raise Problem(
             f"the stack did not hold: {error or type(error).__name__}",
             "Try again; `coinslot doctor` checks it.",

@@ -51,7 +51,7 @@ _KINDS = {
     Kind.SOCKET: ApplianceKind.DRYER,
 }
 
-_DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _SESSION = f"SELECT {SESSION_COLUMNS} FROM session s WHERE s.operator_id = $1 AND s.session_id = $2"
 _REVIEWS = "SELECT session_id, reason, detail FROM review WHERE operator_id = $1 ORDER BY review_id"

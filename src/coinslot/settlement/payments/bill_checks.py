@@ -6,8 +6,6 @@ import asyncio
 import logging
 from typing import Final
 
-import asyncpg
-
 from coinslot.payments.billing import days_due, period
 from coinslot.payments.model import Merchant
 from coinslot.payments.port import Provider
@@ -15,14 +13,12 @@ from coinslot.settlement.payments import bill_rows
 from coinslot.settlement.payments.bills import check_due
 from coinslot.settlement.payments.merchants import every_merchant
 from coinslot.settlement.payments.rows import find_merchant
-from coinslot.settlement.payments.unit import Pool
+from coinslot.settlement.payments.unit import UNANSWERED, Pool
 from coinslot.settlement.payments.worker import FindProvider
-from coinslot.settlement.ports import Conflict
 
 log = logging.getLogger(__name__)
 
 _EVERY_S: Final = 300.0
-_UNANSWERED: Final = (OSError, TimeoutError, Conflict, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class BillChecks:
@@ -38,7 +34,7 @@ class BillChecks:
         while True:
             try:
                 await self.once()
-            except _UNANSWERED as error:
+            except UNANSWERED as error:
                 log.warning("providers' bills have to wait: %s", type(error).__name__)
             await asyncio.sleep(self._every_s)
 

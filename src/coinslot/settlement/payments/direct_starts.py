@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Final, TypeAlias
 
-import asyncpg
-
 from coinslot.access import receipts
 from coinslot.keyring import Keyring
 from coinslot.payments.model import Intent
@@ -27,7 +25,7 @@ from coinslot.settlement.payments.direct_rows import DirectOrder, order_of_inten
 from coinslot.settlement.payments.door import nobody
 from coinslot.settlement.payments.rests import DueRest, Rest, due_rests, return_rest, set_rest_aside
 from coinslot.settlement.payments.starts import due_starts, give_up_start, set_start_aside
-from coinslot.settlement.payments.unit import Connection, Pool
+from coinslot.settlement.payments.unit import UNANSWERED, Connection, Pool
 from coinslot.settlement.ports import UNDECIDABLE, Conflict
 from coinslot.wire.ids import SessionId, TerminalId
 from coinslot.wire.messages import Bill, Note, Show
@@ -42,7 +40,6 @@ _AT_ONCE: Final = 4
 _SHOWN_S: Final = 120.0
 """A bill that is ready later than this after the end is for nobody who still stands there. Half a minute of it may be
 the start's way to the terminal."""
-_UNANSWERED: Final = (OSError, TimeoutError, Conflict, asyncpg.PostgresError, asyncpg.InterfaceError)
 _STANDING: Final = "SELECT link, online, clock_timestamp() AS now FROM terminal_link WHERE terminal_id = $1"
 
 
@@ -205,7 +202,7 @@ class DirectStarts:
             try:
                 async with self._pool.acquire() as connection:
                     await self._hear(connection)
-            except _UNANSWERED as error:
+            except UNANSWERED as error:
                 log.warning(
                     "payments of other processes are heard of a second later: %s", type(error).__name__
                 )
@@ -234,7 +231,7 @@ class DirectStarts:
             wake.clear()
             try:
                 await work()
-            except _UNANSWERED as error:
+            except UNANSWERED as error:
                 log.warning("paid uses have to wait for the database: %s", type(error).__name__)
             try:
                 await asyncio.wait_for(wake.wait(), self._every_s)

@@ -28,7 +28,7 @@ from coinslot.payments.port import (
 from coinslot.settlement.payments.applying import apply
 from coinslot.settlement.payments.reviews import PaymentReview, open_review
 from coinslot.settlement.payments.rows import find_merchant
-from coinslot.settlement.payments.unit import Connection, Pool, alone, transaction
+from coinslot.settlement.payments.unit import UNANSWERED, Connection, Pool, alone, transaction
 from coinslot.settlement.points import Purpose
 from coinslot.settlement.ports import Conflict
 from coinslot.wire.ids import OperatorId
@@ -71,7 +71,6 @@ _ASKED = """
     INSERT INTO payment_inbox (operator_id, provider, merchant_id, notification_id, event, body_hash, state, reason, done_at)
     VALUES ($1, $2, $3, $4, $5, $6, 'quarantined', 'being looked at', now()) ON CONFLICT DO NOTHING RETURNING true
 """
-_UNANSWERED = (OSError, TimeoutError, Conflict, asyncpg.PostgresError, asyncpg.InterfaceError)
 _GONE = (
     OSError,
     TimeoutError,
@@ -123,7 +122,7 @@ async def take_notification(
     try:
         if await _store(pool, merchant, event, raw):
             stored()
-    except _UNANSWERED as error:
+    except UNANSWERED as error:
         log.warning(
             "a notification for %s could not be stored: %s", merchant.merchant_id, type(error).__name__
         )

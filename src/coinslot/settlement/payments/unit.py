@@ -30,6 +30,18 @@ _CONFLICTS: Final = (
 )
 
 
+UNANSWERED: Final = (
+    OSError,
+    TimeoutError,
+    Conflict,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a worker may meet when the database goes away under it, and goes on after. The last one is the driver's own: a
+connection that was told of its end and has not closed yet is used once more."""
+
+
 @asynccontextmanager
 async def transaction(pool: Pool, purpose: Purpose) -> AsyncIterator[Connection]:
     """One transaction. Conflict when it may be run again as it is; nothing was saved then."""

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import Final, TypeAlias
 
-import asyncpg
-
 from coinslot.payments.model import Merchant
 from coinslot.payments.port import Provider
 from coinslot.settlement.payments.bell import Bell
@@ -19,7 +17,7 @@ from coinslot.settlement.payments.inbox import apply_next
 from coinslot.settlement.payments.intents import expire_intents
 from coinslot.settlement.payments.returning import carry, take_due_refunds
 from coinslot.settlement.payments.rows import find_merchant
-from coinslot.settlement.payments.unit import Pool
+from coinslot.settlement.payments.unit import UNANSWERED, Pool
 from coinslot.settlement.ports import Conflict
 from coinslot.wire.ids import OperatorId
 
@@ -37,7 +35,6 @@ _GATHER_S: Final = 0.02
 """After a nudge, before looking what is to be called for: each notification nudges, and few of them ask for a call."""
 _FINISH_S: Final = 0.8
 """What calls under way may take when the cashier is told to stop; the server gives each of its parts a second."""
-_UNANSWERED: Final = (OSError, TimeoutError, Conflict, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Cashier:
@@ -143,7 +140,7 @@ class Cashier:
     async def _guard(self, call: Coroutine[None, None, None]) -> None:
         try:
             await call
-        except _UNANSWERED as error:
+        except UNANSWERED as error:
             # Its lease runs out, and somebody looks again.
             log.warning("a provider's answer could not be noted: %s", type(error).__name__)
 
@@ -166,7 +163,7 @@ class Cashier:
         while True:
             try:
                 await work()
-            except _UNANSWERED as error:
+            except UNANSWERED as error:
                 log.warning("the cashier could not reach the database: %s", type(error).__name__)
             try:
                 await asyncio.wait_for(woken(), self._every_s)

@@ -11,7 +11,8 @@ from board import Clock, Desk
 from journal import Journal
 from memory import Memory
 from mqtt import Mqtt
-from terminal import Terminal, jittered
+from sending import jittered
+from terminal import Terminal
 
 TURN_MS = 20
 

@@ -110,11 +110,7 @@ class Memory:
         if "command" in record:
             self.answered = (self.answered + [record["command"]])[-REMEMBERED:]
         if record["type"] == "started":
-            self.open = {
-                "session": record["session"],
-                "start": record["registers"],
-                "limits": limits,
-            }
+            self.open = {"session": record["session"], "start": record["registers"], "limits": limits}
         elif record["type"] == "stopped":
             self.open = None
             self.over = (self.over + [record["session"]])[-REMEMBERED:]

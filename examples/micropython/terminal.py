@@ -5,25 +5,16 @@ a link's number is on disk before it is used.
 """
 
 import json
-from random import getrandbits
 
 from memory import RESERVE
-from words import MAX_BYTES, setting, sound_limits, understand
+from sending import Sending, jittered
+from words import Config, sound_limits, understand
 
 OUTLET = 0
 FIRMWARE = "micropython-example 1"
-MAX_RECORDS = 16
 HELLO_MS = 5000
-RESEND_MS = 2000
-LONGEST_MS = 60000
 SEEP_ML = 20  # through a shut valve within 10 s: more is a fault
 QUIET_MS = 60000  # without a drop before a fault is over
-
-
-def jittered(base_ms, attempt):
-    """Between half and the whole of base x 2^attempt, at most a minute: 5000 terminals must not come back at once."""
-    whole = min(LONGEST_MS, base_ms << min(attempt, 10))
-    return whole // 2 + getrandbits(16) * (whole // 2) // 65536
 
 
 class Terminal:
@@ -34,10 +25,9 @@ class Terminal:
         self._publish = None
         self.welcomed = False
         self._hello_at = self._hello_due = self._hellos = 0
-        self._flight = None  # (first, last) of the records that wait for their ack
-        self._next_send = 1
-        self._due = self._tries = 0
-        self._checkpoint_ms, self._readings_ms, self._idle_ms, self._watch_ms = 10000, 10000, 300000, 1000
+        self._sending = Sending(memory)
+        self._renewed = False
+        self._config = Config({})
         self._watched_until = self._told_at = 0
         self._began = self._first = self._last = 0  # of the use that runs, in ticks
         self._base_s = 0
@@ -57,8 +47,8 @@ class Terminal:
     def connected(self, publish):
         """The connection stands and is subscribed: hello is the first word, and link time begins."""
         self._publish = publish
-        self.welcomed = False
-        self._flight = None
+        self.welcomed = self._renewed = False
+        self._sending.begin()
         self._hellos = 0
         self._hello_at = self._clock.ms()
         self._greet()
@@ -114,7 +104,7 @@ class Terminal:
         elif kind == "stop":
             self._stop(message["session"])
         elif kind == "configure":
-            self._configure(message)
+            self._config = Config(message)
             self._watched_until = self._clock.ms() + 1000 * min(3600, message.get("watch_s") or 0)
         elif kind == "ping":
             self._hello(max(1, self._link_ms()))
@@ -122,42 +112,27 @@ class Terminal:
     def _welcome(self, message):
         memory = self._memory
         if message.get("new_epoch") is True:
-            memory.begin_epoch()
-            self._flight = None
+            # The answer to a repeated hello may order it again: once on a link, or for this very epoch.
+            if message["epoch"] == memory.epoch or not self._renewed:
+                memory.begin_epoch()
+                self._renewed = True
+                self._sending.begin()
             self._greet()
             return
         if message["epoch"] != memory.epoch or message["acked"] >= memory.next_seq:
             return  # not about these records: hello is said again
-        self._configure(message)
+        self._config = Config(message)
         memory.acknowledge(message["acked"])
-        if not self.welcomed:
-            self.welcomed = True
-            self._flight = None
-            self._tries = 0
-        if self._flight is None:
-            self._next_send = message["acked"] + 1
-
-    def _configure(self, message):
-        self._checkpoint_ms = 1000 * setting(message, "checkpoint_s", 10, 1, 600)
-        self._readings_ms = 1000 * setting(message, "readings_s", 10, 1, 600)
-        self._idle_ms = 1000 * setting(message, "idle_readings_s", 300, 10, 86400)
-        self._watch_ms = 1000 * setting(message, "watch_readings_s", 1, 1, 600)
+        self.welcomed = True
+        self._sending.welcomed()
 
     def _ack(self, message):
-        memory, seq, want = self._memory, message["seq"], message.get("want")
-        if message["epoch"] != memory.epoch or not self.welcomed or seq >= memory.next_seq:
+        memory = self._memory
+        if message["epoch"] != memory.epoch or not self.welcomed or message["seq"] >= memory.next_seq:
             return
-        if seq > memory.acked:
-            memory.acknowledge(seq)
-        if self._flight is not None and seq >= self._flight[1]:
-            self._flight, self._tries = None, 0
-        self._next_send = max(self._next_send, memory.acked + 1)
-        if want is None or want >= memory.next_seq:
-            return
-        first = max(want, memory.oldest_seq)
-        if first > want:
-            self._say({"type": "lost", "epoch": memory.epoch, "from_seq": want, "to_seq": first - 1})
-        self._flight, self._next_send = None, first
+        gone = self._sending.acked(message["seq"], message.get("want"))
+        if gone is not None:
+            self._say({"type": "lost", "epoch": memory.epoch, "from_seq": gone[0], "to_seq": gone[1]})
 
     # ------------------------------------------------------------ a use
 
@@ -187,9 +162,9 @@ class Terminal:
         head = {"command": message["command"], "session": message["session"], "outlet": message["outlet"]}
         if reason is not None:
             if memory.has_room(1):
-                self._record("declined", dict(head, reason=reason))
+                self._record("declined", reason=reason, **head)
             return
-        self._record("started", dict(head, registers=dict(memory.registers)), limits)
+        self._record("started", limits, registers=dict(memory.registers), **head)
         now = self._clock.ms()
         self._began = self._checked_at = now
         self._first = self._last = 0
@@ -213,16 +188,14 @@ class Terminal:
         memory = self._memory
         self._record(
             "stopped",
-            {
-                "session": memory.open["session"],
-                "outlet": OUTLET,
-                "reason": reason,
-                "start": memory.open["start"],
-                "registers": dict(memory.registers),
-            },
+            session=memory.open["session"],
+            outlet=OUTLET,
+            reason=reason,
+            start=memory.open["start"],
+            registers=dict(memory.registers),
         )
 
-    def _record(self, kind, fields, limits=None):
+    def _record(self, kind, limits=None, **fields):
         record = {"type": kind, "boot": self._memory.boot, "ticks_ms": self._clock.ms()}
         record.update(fields)
         self._memory.record(record, limits)
@@ -246,7 +219,9 @@ class Terminal:
             if now >= self._hello_due:
                 self._greet()
         else:
-            self._send_records(now)
+            data = self._sending.message(now)
+            if data is not None:
+                self._publish(data)
 
     def _measure(self):
         now = self._clock.ms()
@@ -273,16 +248,16 @@ class Terminal:
                 return
         if now - (self._last or self._began) >= 1000 * limits["idle_s"]:
             self._end("idle")
-        elif now - self._checked_at >= self._checkpoint_ms and memory.registers["ml"] > self._checked_ml:
+        elif (
+            now - self._checked_at >= self._config.checkpoint_ms and memory.registers["ml"] > self._checked_ml
+        ):
             if memory.has_room(2):  # a checkpoint may be missing; the end may not
                 self._checked_at, self._checked_ml = now, memory.registers["ml"]
                 self._record(
                     "checkpoint",
-                    {
-                        "session": memory.open["session"],
-                        "outlet": OUTLET,
-                        "registers": dict(memory.registers),
-                    },
+                    session=memory.open["session"],
+                    outlet=OUTLET,
+                    registers=dict(memory.registers),
                 )
 
     def _watch_the_shut_valve(self, now):
@@ -295,20 +270,18 @@ class Terminal:
             if self._memory.has_room(1):
                 self._record(
                     "fault",
-                    {
-                        "outlet": OUTLET,
-                        "code": "flow_while_shut",
-                        "active": wrong,
-                        "registers": dict(self._memory.registers),
-                    },
+                    outlet=OUTLET,
+                    code="flow_while_shut",
+                    active=wrong,
+                    registers=dict(self._memory.registers),
                 )
 
     def _tell(self, now):
         memory = self._memory
         pause = (
-            self._watch_ms
+            self._config.watch_ms
             if now < self._watched_until
-            else (self._readings_ms if memory.open is not None else self._idle_ms)
+            else (self._config.readings_ms if memory.open is not None else self._config.idle_ms)
         )
         if not self.welcomed or now - self._told_at < pause:
             return
@@ -323,25 +296,3 @@ class Terminal:
         if memory.open is not None:
             readings["session"] = memory.open["session"]
         self._say(readings)
-
-    def _send_records(self, now):
-        memory = self._memory
-        if self._flight is not None:
-            if now < self._due:
-                return
-            self._next_send = self._flight[0]
-            self._tries += 1
-        first = self._next_send = max(self._next_send, memory.oldest_seq)
-        batch, size = [], 200  # the head of the message
-        for seq in range(first, memory.next_seq):
-            size += len(memory.records[seq].encode()) + 1
-            if len(batch) == MAX_RECORDS or size > MAX_BYTES:
-                break
-            batch.append(memory.records[seq])
-        if not batch:
-            return
-        self._flight = (first, first + len(batch) - 1)
-        self._due = now + jittered(2 * RESEND_MS, self._tries)
-        # The records are text already, and must travel as the very same bytes each time.
-        head = json.dumps({"type": "records", "link": memory.link, "epoch": memory.epoch, "first_seq": first})
-        self._publish((head[:-1] + ', "records": [' + ",".join(batch) + "]}").encode())

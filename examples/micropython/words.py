@@ -46,9 +46,9 @@ def understand(data):
     for name, sound in _NEEDED[kind]:
         if not sound(message.get(name)):
             return None
-    want = message.get("want")
-    if want is not None and not is_number(want, 1):
-        return None
+    for name, least in (("want", 1), ("watch_s", 0)):
+        if message.get(name) is not None and not is_number(message[name], least):
+            return None
     return message
 
 
@@ -63,8 +63,17 @@ def sound_limits(start):
     return {name: limits[name] for name in LIMITS}
 
 
-def setting(message, name, usual, least, most):
-    """One number of a config; what is not there or not sound is as usual."""
-    config = message.get("config")
-    value = config.get(name) if isinstance(config, dict) else None
-    return value if is_number(value, least, most) else usual
+class Config:
+    """What an operator may set, out of a `welcome` or `configure`; what is not there or not sound is as usual."""
+
+    def __init__(self, message):
+        config = message.get("config")
+        self._given = config if isinstance(config, dict) else {}
+        self.checkpoint_ms = self._ms("checkpoint_s", 10, 1, 600)
+        self.readings_ms = self._ms("readings_s", 10, 1, 600)
+        self.idle_ms = self._ms("idle_readings_s", 300, 10, 86400)
+        self.watch_ms = self._ms("watch_readings_s", 1, 1, 600)
+
+    def _ms(self, name, usual, least, most):
+        value = self._given.get(name)
+        return 1000 * (value if is_number(value, least, most) else usual)

@@ -24,7 +24,7 @@ from coinslot.wire.topics import Channel, topic
 from tests.support.conformance import TERMINAL, leaping
 
 FOLDER = Path(__file__).parents[2] / "examples" / "micropython"
-_NAMES = ("words", "memory", "journal", "mqtt", "board", "terminal")
+_NAMES = ("words", "memory", "journal", "sending", "mqtt", "board", "terminal")
 _TURN_S = 0.02
 _AGAIN_S = 0.6
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TREES = ("src", "tests", "docs", "requirements", "tools", ".ci")
+TREES = ("src", "tests", "docs", "examples", "requirements", "tools", ".ci")
 SUFFIXES = {"", ".csv", ".json", ".lock", ".md", ".py", ".sql", ".svg", ".toml", ".yaml", ".yml"}
 MOST_SOURCE_LINES = 300
 MOST_TEST_LINES = 600

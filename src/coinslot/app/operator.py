@@ -10,7 +10,10 @@ from coinslot.app.operator_counter import counter
 from coinslot.app.operator_desks import desk
 from coinslot.app.operator_fapiao import fapiao
 from coinslot.app.operator_fleet import appliance, claim_code, outlet, terminal
+from coinslot.app.operator_flush import flush_command
 from coinslot.app.operator_history import alarm, readings, review
+from coinslot.app.operator_hours import hours, quota
+from coinslot.app.operator_import import import_customers
 from coinslot.app.operator_merchants import merchant
 from coinslot.app.operator_offline import offline
 from coinslot.app.operator_parties import party, statement
@@ -88,6 +91,10 @@ for part in (
     provider_bill,
     webhook,
     desk,
+    hours,
+    quota,
+    flush_command,
+    import_customers,
     fapiao,
     offline,
 ):

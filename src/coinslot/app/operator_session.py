@@ -69,7 +69,7 @@ def session_start(
             raise refusal_problem(answer, desk.operator.currency)
         return await paper_of(desk.connection, answer)
 
-    _print(_run_live(operator, work), as_json=as_json)
+    _print(run_live(operator, work), as_json=as_json)
 
 
 @session.command("stop", epilog="Example: coinslot operator session stop ses_1hv3…")
@@ -84,7 +84,7 @@ def session_stop(session_id: str, operator: str | None, as_json: bool) -> None:
             found = await starter.stop(desk.operator.operator_id, found.id) or found
         return await paper_of(desk.connection, found)
 
-    _print(_run_live(operator, work), as_json=as_json)
+    _print(run_live(operator, work), as_json=as_json)
 
 
 @session.command("list", epilog="Example: coinslot operator session list --state running --customer Lin")
@@ -183,7 +183,7 @@ def _row(one: Session) -> dict[str, object]:
     }
 
 
-def _run_live(operator: str | None, work: Callable[[Desk, Starter], Awaitable[T]]) -> T:
+def run_live(operator: str | None, work: Callable[[Desk, Starter], Awaitable[T]]) -> T:
     """Do `work` with a way to the terminals: the server's broker has to be there."""
     installation = attached_installation(load_settings())
     if installation is None:

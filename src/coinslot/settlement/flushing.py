@@ -121,14 +121,17 @@ class FlushLine(Struct, frozen=True, kw_only=True):
     s: int
 
 
-async def flush(pool: Pool, starter: Starter, wish: FlushWish, by: StaffId) -> StartAnswer:
+async def flush(access: Pool | Connection, starter: Starter, wish: FlushWish, by: StaffId) -> StartAnswer:
     """Start it, or why not. FieldError, MissingError, FlushNotAllowed: nothing was stored then.
 
     What `starter.start` raises: the wish stands, and the same key may be asked again.
     """
     words = _check(wish)
-    async with pool.acquire() as connection:
-        flush_id, terminal, limits = await _keep(connection, wish, words, by)
+    if isinstance(access, asyncpg.Pool):
+        async with access.acquire() as connection:
+            flush_id, terminal, limits = await _keep(connection, wish, words, by)
+    else:
+        flush_id, terminal, limits = await _keep(access, wish, words, by)
     return await starter.start(
         StartRequest(
             operator=wish.operator,

@@ -75,9 +75,13 @@ _ADD_TERMS = f"""
         starting_code, value, first_count, last_count, credit_minor, currency, quote, limits)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10, $11, $12, $13) RETURNING {TERMS_COLUMNS}
 """
-_OVER = "UPDATE offline_terms SET over_at = clock_timestamp() WHERE operator_id = $1 AND terms_id = $2 AND over_at IS NULL"
+# That they are over is news, however lately they were told themselves.
+_OVER = """
+    UPDATE offline_terms SET over_at = clock_timestamp(), told_at = NULL
+    WHERE operator_id = $1 AND terms_id = $2 AND over_at IS NULL
+"""
 _OVER_OF = """
-    UPDATE offline_terms o SET over_at = clock_timestamp() FROM offline_code c
+    UPDATE offline_terms o SET over_at = clock_timestamp(), told_at = NULL FROM offline_code c
     WHERE c.operator_id = $1 AND c.session_id = $2
       AND o.operator_id = c.operator_id AND o.terms_id = c.terms_id AND o.over_at IS NULL
 """

@@ -288,4 +288,5 @@ def test_a_display_that_failed_says_so_and_is_set_up_anew(monkeypatch: pytest.Mo
     while "c" not in one.did:
         one.wait()
     painter.close()
-    assert one.did == ["prepare", "a", "prepare", "c", "close"]
+    assert one.did[:4] == ["prepare", "a", "prepare", "c"]
+    assert one.did[-1] == "close"

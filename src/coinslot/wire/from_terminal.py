@@ -9,6 +9,7 @@ from msgspec import Meta, Raw
 
 from coinslot.wire.heads import MAX_RECORDS, MAX_SENSORS, Message, Text
 from coinslot.wire.ids import Id
+from coinslot.wire.parts import UpdateKind
 from coinslot.wire.records import Measure, Milliseconds, Outlet, SensorName
 from coinslot.wire.registers import Count, Registers
 
@@ -120,11 +121,13 @@ class UpdateStep(StrEnum):
 
 
 class Updated(Message, frozen=True, kw_only=True, tag="updated"):
-    """What became of an `update`. Not durable: the version in the next hello tells."""
+    """What became of an `update`. Not durable: where each kind stands is said again on each new link."""
 
     version: Text
     serial: Count
     step: UpdateStep
+    kind: UpdateKind = UpdateKind.SOFTWARE
+    """Serials rise for each kind by itself."""
     detail: Text = ""
     """Why, in English, for the operator."""
 

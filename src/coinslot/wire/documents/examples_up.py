@@ -27,6 +27,7 @@ from coinslot.wire.messages import (
     Readings,
     Records,
     Updated,
+    UpdateKind,
     UpdateStep,
 )
 from coinslot.wire.records import Record
@@ -146,6 +147,17 @@ UP_EXAMPLES = (
     *(
         Example(f"update: {step.value}", Updated(link=42, version="1.1.0", serial=7, step=step))
         for step in UpdateStep
+    ),
+    Example(
+        "update of the configuration: refused",
+        Updated(
+            link=42,
+            version="2026-11-22",
+            serial=7,
+            step=UpdateStep.REFUSED,
+            kind=UpdateKind.CONFIG,
+            detail="not newer than serial 7, which is in place",
+        ),
     ),
     Example("alive", Alive(link=42)),
     Example("gone", Gone(link=42)),

@@ -151,3 +151,27 @@ async def looks(page: Page) -> list[str]:
         found += [f"at {width} px: {one}" for one in await overflow(page)]
         found += [f"at {width} px: {one}" for one in await small_targets(page, LEAST_PX)]
     return found
+
+
+async def test_the_desk_hands_out_a_card_and_a_file_is_looked_at(office: Office) -> None:
+    owner = await office.comes("owner")
+    page = owner.page
+    found = []
+    await page.goto(f"{office.url}/console/customers")
+    found += [f"customers: {one}" for one in await looks(page)]
+    await page.get_by_role("button", name="Register, and print the slip").click()
+    await expect(page.locator(".slip dd")).to_have_count(2)
+    found += [f"slip: {one}" for one in await looks(page)]
+    await page.get_by_role("link", name="Go on to the customer").click()
+    await expect(page.get_by_role("button", name="New PIN")).to_be_visible()
+    found += [f"customer: {one}" for one in await looks(page)]
+    await page.goto(f"{office.url}/console/import")
+    raw = b"phone,card_no,language,balance,bonus\n13800138001,,zh,12.50,1.00\n13800138002,,en,x,\n13800138003,,zh,3,\n"
+    await page.set_input_files("input[type=file]", {"name": "c.csv", "mimeType": "text/csv", "buffer": raw})
+    await page.get_by_role("button", name="Look at it").click()
+    await expect(page.get_by_text("is no plain amount")).to_be_visible()
+    found += [f"import: {one}" for one in await looks(page)]
+    await page.get_by_role("checkbox").check()
+    await page.get_by_role("button", name="Bring the good ones in").click()
+    await expect(page.get_by_text("2 customers")).to_be_visible()
+    assert found == []

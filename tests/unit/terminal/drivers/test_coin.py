@@ -173,7 +173,7 @@ def test_without_a_busy_line_the_credits_are_the_use() -> None:
 
 
 def test_a_line_that_fails_in_mid_train_is_a_fault() -> None:
-    laundry = Laundry()
+    laundry = Laundry(replace(WASHER, gap_ms=100))
     laundry.pay(3)
     laundry.chip.broken = True
     laundry.paid()

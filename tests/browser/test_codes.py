@@ -26,6 +26,7 @@ from tests.support.bathhouse import (
     gets_code,
     knows_terms,
     open_bathhouse,
+    room_path,
     runs,
     typed,
 )
@@ -158,7 +159,6 @@ async def test_a_friends_code_costs_no_more_than_its_limit(bathhouse: Town, visi
     await page.click("button[form=go]")
     digits = await digits_on(page)
     assert digits in (await page.inner_text(".share")).replace(" ", "")
-    assert await faults(page, (320,)) == []
 
     bathhouse.type(shower, f"{digits}#")
     await expect(page.locator("a[href^='/s/']")).to_be_visible()
@@ -176,9 +176,8 @@ async def test_a_code_works_while_the_shower_has_no_link(bathhouse: Town, visit:
     page = await comes(bathhouse, customer, AWAYS)
     shower.cable.pull()
     await bathhouse.online(shower, there=False)
-    await customer.opens("/bathrooms")
+    await customer.opens(room_path(bathhouse))
     await page.click("a[href^='/offline?']")
-    assert await faults(page, (320,)) == []
     await page.click("button[form=go]")
     digits = await digits_on(page)
     assert len(digits) == 9
@@ -261,15 +260,31 @@ async def test_every_page_of_codes_has_nothing_to_complain_of(
     await judge("nine digits")
     await customer.opens("/me")
     await judge("me")
-    await customer.opens("/bathrooms")
+    await customer.opens(room_path(bathhouse))
     await judge("the room, with a code")
     await page.click("a.having")
     await page.click("button[form=cancel]")
     await expect(typed(page)).to_have_count(0)
     await judge("cancelled")
-    await customer.opens("/bathrooms")
+    await customer.opens(room_path(bathhouse))
     await page.click("a[href^='/friend']")
     await judge("for a friend")
+    await page.click("button[form=go]")
+    await digits_on(page)
+    await judge("a friend's code")
+    away = bathhouse.terminals[3]
+    await knows_terms(bathhouse, away)
+    away.cable.pull()
+    await bathhouse.online(away, there=False)
+    await customer.opens(room_path(bathhouse))
+    await judge("the room, one without network")
+    await page.click("a[href^='/offline?']")
+    await judge("a code without network, before")
+    await page.click("button[form=go]")
+    await digits_on(page)
+    await judge("a code without network")
+    away.cable.plug()
+    await bathhouse.online(away)
     await customer.opens("/code/cod_nobodys", status=404)
     await judge("nobody's")
     await customer.opens(bathhouse.sticker(bathhouse.terminals[0]))

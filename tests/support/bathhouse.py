@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 from playwright.async_api import Locator, Page, expect
 
@@ -28,23 +29,28 @@ async def open_bathhouse(url: str, broker: BrokerAccess, folder: Path, showers: 
     """So many showers of one room, connected."""
     async with open_town(url, broker, folder, showers=showers) as town:
         owner = await connect_owner(url)
-        await owner.execute("UPDATE appliance SET room = $1 WHERE kind = 'shower'", ROOM)
+        here = town.world.demo.site_id
+        await owner.execute(
+            "UPDATE appliance SET room = $1 WHERE kind = 'shower' AND site_id = $2", ROOM, here
+        )
         await owner.close()
         async with town.pool.acquire() as connection:
-            await set_offline_credit(
-                connection, town.operator, town.world.demo.site_id, CREDIT_MINOR, by="test"
-            )
+            await set_offline_credit(connection, town.operator, here, CREDIT_MINOR, by="test")
         yield town
 
 
-async def comes(
-    town: Town, visitor: Visitor, phone: str, amount_minor: int = 20_00, path: str = "/bathrooms"
-) -> Page:
+def room_path(town: Town) -> str:
+    """The room's page: the demo has showers elsewhere too."""
+    here = {"operator": town.operator, "site": town.world.demo.site_id, "room": ROOM}
+    return f"/bathrooms?{urlencode(here)}"
+
+
+async def comes(town: Town, visitor: Visitor, phone: str, amount_minor: int = 20_00) -> Page:
     """Logged in, with this on the wallet, at the choice of showers."""
     login = await town.login(phone, visitor.phone.language)
     await town.pays_at_counter(phone, amount_minor)
     await visitor.holds(login.token)
-    return await visitor.opens(path)
+    return await visitor.opens(room_path(town))
 
 
 async def gets_code(page: Page, shower: int | None = 0) -> str:

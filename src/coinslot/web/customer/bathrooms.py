@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from litestar import get, post
 from litestar.params import QueryParameter
@@ -186,7 +187,14 @@ async def show_room(
         help_phone=here.help_phone,
         about=here.code if len(visit.choices) == 1 else "",
         has_past=customer.here.has_past,
+        keep=f"&{room_query(visit)}",
     )
+
+
+def room_query(visit: RoomVisit) -> str:
+    """What names the room in an address."""
+    here = visit.here
+    return urlencode({"operator": here.operator, "site": here.site_id, "room": here.room})
 
 
 def _prices(visit: RoomVisit) -> list[Choice]:

@@ -66,8 +66,10 @@ async def code_page(page: PageOf, code_id: FromPath[str]) -> Response[bytes]:
 
 @get("/code/{code_id:str}/state")
 async def code_state(page: PageOf, code_id: FromPath[str]) -> Response[bytes]:
-    """The same for the page's own questions. Digits are not in it."""
-    count_view(page)
+    """The same for the page's own questions. Digits are not in it.
+
+    It is not counted as a view: a dormitory behind one address waits with many phones at once.
+    """
     own = await _find(page, code_id)
     if own is None:
         return no_code(page)

@@ -15,7 +15,7 @@ from coinslot.settlement.codes.issuing import issue_for_friend
 from coinslot.settlement.codes.model import CodeView
 from coinslot.settlement.ports import Conflict
 from coinslot.web.customer.amounts import WrongAmount, read_amount, unreadable_words
-from coinslot.web.customer.bathrooms import UNDECIDED
+from coinslot.web.customer.bathrooms import UNDECIDED, room_query
 from coinslot.web.customer.code_words import refusal_status, refusal_words
 from coinslot.web.customer.history import nobody
 from coinslot.web.customer.limits import count_form, count_view, limits_of
@@ -176,4 +176,5 @@ def _show(page: Page, visit: RoomVisit, typed: Typed) -> Response[bytes]:
         ready=visit.step == "choose",
         help_phone=here.help_phone,
         has_past=visit.customer.here.has_past,
+        keep=f"&{room_query(visit)}",
     )

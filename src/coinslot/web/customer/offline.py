@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import get, post
@@ -151,8 +152,10 @@ async def offline_page(page: PageOf, session_id: FromPath[str]) -> Response[byte
 
 @get("/offline/{session_id:str}/state")
 async def offline_state(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
-    """The same for the page's own questions. Digits are not in it."""
-    count_view(page)
+    """The same for the page's own questions. Digits are not in it.
+
+    It is not counted as a view: a dormitory behind one address waits with many phones at once.
+    """
     code = await _find(page, session_id)
     if code is None:
         return no_code(page)
@@ -202,6 +205,11 @@ async def _show_offer(
     balance = await reading.find_balance(page.services.pool, asked.login.operator_id, asked.login.customer_id)
     assert balance is not None  # whoever is logged in is a customer
     spendable = balance.principal_minor + balance.bonus_minor
+    wanted = {
+        "operator": asked.login.operator_id,
+        "appliance": asked.appliance,
+        "outlet": asked.outlet,
+    }
     quote = quote_view(tariffs.decode_quote(found.quote.encode()))
     return page.show(
         "keypad/offer.html",
@@ -218,6 +226,7 @@ async def _show_offer(
         prices=unit_prices(page, quote, found.currency),
         balance=figures.money(spendable, balance.currency),
         linked=not found.link_down or (refused is not None and refused.reason is OfflineRefusal.LINKED),
+        keep="&" + urlencode(wanted),
         poor=spendable < found.credit_minor or (refused is not None and refused.reason in _NEEDS_MONEY),
         topup=f"/topup?operator={asked.login.operator_id}",
         help_phone=place.help_phone,

@@ -12,11 +12,13 @@ from coinslot.fleet.front_desks import Browser as Kind
 from coinslot.fleet.front_desks import add_desk, find_desk_here, open_desk
 from coinslot.fleet.rules import ApplianceKind
 from coinslot.fleet.store import find_appliance
+from coinslot.people.cards import give_card
 from coinslot.tariffs.named import NAMED
 from tests.postgres.web.arriving import Browser, Shown, customer_of, dispenser, path_of, pay_in
-from tests.postgres.web.conftest import Api, House
+from tests.postgres.web.conftest import KEYRING, Api, House
 
 MOST_BYTES = 8_000
+_place = re.compile(r'name="place" value="([^"]+)"')
 _groups = re.compile(r"<span>([0-9]{4})</span>")
 
 
@@ -121,3 +123,33 @@ async def test_a_kiosk_is_no_front_desk_and_a_front_desk_no_kiosk(
     async with Browser(api) as browser:
         for path in ("/kiosk", "/desk"):
             assert (await browser.open(path)).status == 401
+
+
+async def test_a_kiosk_knows_somebody_only_there_and_only_until_the_code(
+    api: Api, house: House, shower: TerminalCredentials
+) -> None:
+    async with api.pool.acquire() as connection:
+        site = await connection.fetchval(
+            "SELECT site_id FROM appliance WHERE code = $1", shower.appliance_code
+        )
+        _, link = await add_desk(connection, house.operator, site, name="Hall", by="test")
+        customer = house.customers[0]
+        card = await give_card(connection, KEYRING, house.operator, customer, by="test")
+    async with Browser(api) as kiosk, Browser(api) as other:
+        shown = await kiosk.open(f"/desk/open/{link}")
+        page = await kiosk.press(shown.form(f"/kiosk/open/{link}"))
+        wrong = await kiosk.press(page.form("/kiosk/in"), card=card.card_no, pin="000000")
+        assert (wrong.status, "do not belong together" in wrong.text) == (422, True)
+        chosen = await kiosk.press(page.form("/kiosk/in"), card=card.card_no, pin=card.pin)
+        assert card.card_no not in chosen.text
+        form = chosen.form("/kiosk/code")
+
+        other.http.cookies.set("cs_kiosk", kiosk.http.cookies["cs_kiosk"])
+        other.http.cookies.set("cs_kiosk_who", kiosk.http.cookies["cs_kiosk_who"])
+        assert "/kiosk/in" in [each.action for each in (await other.open("/kiosk")).forms]
+
+        place = _place.findall(chosen.text)[0]
+        code = await kiosk.press(form, place=place)
+        assert len(digits_of(code)) == 8
+        assert digits_of(await kiosk.press(form, place=place)) == ""
+        assert "/kiosk/in" in [each.action for each in (await kiosk.open("/kiosk")).forms]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
@@ -222,7 +222,7 @@ async def _show_offer(
         key=key or new_key(),
         credit_minor=found.credit_minor,
         credit=figures.money(found.credit_minor, found.currency),
-        hours=found.life.total_seconds() // 3600,
+        hours=found.life // timedelta(hours=1),
         prices=unit_prices(page, quote, found.currency),
         balance=figures.money(spendable, balance.currency),
         linked=not found.link_down or (refused is not None and refused.reason is OfflineRefusal.LINKED),

@@ -85,6 +85,12 @@ async def test_whatever_is_no_sticker_of_ours_looks_alike(api: Api, house: House
     [
         ("UPDATE terminal_link SET online = false WHERE operator_id = $1", "Offline", False),
         ("UPDATE appliance SET closed = true WHERE operator_id = $1", "Closed", False),
+        ("UPDATE site SET hours = 'closed 2024-01-01..2024-12-31' WHERE operator_id = $1", "Free now", True),
+        (
+            "UPDATE site SET hours = 'closed ' || (now()::date - 1) || '..' || (now()::date + 1) WHERE operator_id = $1",
+            "It is open again from",
+            False,
+        ),
         ("UPDATE outlet SET tariff_id = NULL WHERE operator_id = $1", "Not ready", False),
         (
             "INSERT INTO alarm (operator_id, terminal_id, kind) SELECT operator_id, terminal_id, 'leak'"

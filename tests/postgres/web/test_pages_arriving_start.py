@@ -134,6 +134,10 @@ async def test_a_price_that_changed_meanwhile_is_shown_before_it_counts(api: Api
     [
         ("UPDATE terminal_link SET online = false WHERE operator_id = $1", "not connected"),
         ("UPDATE appliance SET closed = true WHERE operator_id = $1", "closed"),
+        (
+            "UPDATE site SET hours = 'closed ' || (now()::date - 1) || '..' || (now()::date + 1) WHERE operator_id = $1",
+            "It can be started again from",
+        ),
         ("UPDATE outlet SET tariff_id = NULL WHERE operator_id = $1", "no price"),
         ("UPDATE customer SET blocked_at = now() WHERE operator_id = $1", "Your account is blocked"),
         ("UPDATE operator SET real_name = 'before_first_use' WHERE operator_id = $1", "real name is needed"),

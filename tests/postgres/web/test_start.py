@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import msgspec
 from nats.aio.client import Client
 
 from coinslot.engines.connect import Pool
+from coinslot.fleet.quotas import Period, set_quota
 from coinslot.ledger import store as ledger
 from coinslot.ledger.accounts import customer_principal
 from coinslot.link.outgoing import Outgoing
@@ -34,7 +36,7 @@ async def test_a_start_holds_answers_and_sends_the_command(api: Api, house: Hous
     assert session["currency"] == "CNY"
     assert session["bill"] is None
     assert session["quote"]["lines"]
-    assert set(session["limits"]) == {"ml", "s", "wh", "count", "idle_s"}
+    assert set(session["limits"]) == {"ml", "s", "wh", "count", "idle_s", "pause_s"}
     command = msgspec.json.decode((await down.next_msg(timeout=5)).data)
     assert command["type"] == "start"
     assert command["session"] == session["id"]
@@ -115,11 +117,23 @@ async def test_an_appliance_can_be_named_by_its_public_code(api: Api, house: Hou
     assert again.json()["id"] == answer.json()["id"]
 
 
+_SHUT = "closed " + " ".join(str(datetime.now(UTC).date() + timedelta(days=off)) for off in (-1, 0, 1))
+
+
+async def test_a_quota_says_when_there_is_more(api: Api, house: House) -> None:
+    async with api.pool.acquire() as connection:
+        await set_quota(connection, house.operator, period=Period.DAY, ml=1, by="test")
+    problem = (await api.start(house)).json()
+    assert (problem["status"], problem["reason"]) == (403, "quota")
+    assert datetime.fromisoformat(problem["again_at"]) > datetime.now(UTC)
+
+
 async def test_refusals_say_what_stands_in_the_way(api: Api, house: House) -> None:
     own = (house.operator,)
     cases = (
         ("UPDATE terminal_link SET online = false WHERE operator_id = $1", 503, "offline"),
         ("UPDATE outlet SET tariff_id = NULL WHERE operator_id = $1", 409, "no_tariff"),
+        (f"UPDATE appliance SET hours = '{_SHUT}' WHERE operator_id = $1", 423, "out_of_hours"),
         ("UPDATE appliance SET closed = true WHERE operator_id = $1", 423, "closed"),
         ("UPDATE customer SET blocked_at = now() WHERE operator_id = $1", 404, "no_such_customer"),
     )
@@ -133,6 +147,7 @@ async def test_refusals_say_what_stands_in_the_way(api: Api, house: House) -> No
         assert problem["status"] == status
         assert problem["title"]
         assert problem["detail"]
+        assert (problem.get("again_at") is not None) == (reason == "out_of_hours")
     assert (await api.start(house)).headers.get("retry-after") is None
     assert await api.entries() == before
 

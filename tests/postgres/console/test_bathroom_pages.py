@@ -15,7 +15,9 @@ from coinslot.ledger.store import balance
 from coinslot.people import cards
 from coinslot.people.rules import Role
 from coinslot.providers.counter import with_counters
+from coinslot.sessions.model import Session
 from coinslot.settlement.changes import Batch
+from coinslot.settlement.flushing import FlushReason, FlushWish, flush
 from coinslot.settlement.payments.door import PaymentDoor
 from coinslot.settlement.payments.merchants import add_merchant
 from coinslot.settlement.payments.till_reports import till_report
@@ -25,6 +27,7 @@ from coinslot.web.app import build_app
 from coinslot.wire.ids import CustomerId
 from tests.postgres.console.conftest import Consoles, House, Person
 from tests.support.console import console_services
+from tests.support.desk import Desk
 
 _LIST = "/console/customers"
 _FIELD = re.compile(r'name="form" value="([^"]+)"')
@@ -249,3 +252,29 @@ async def test_a_technician_is_told_why_no_water_runs(consoles: Consoles, house:
     assert stop.status_code == 404
     other = await consoles.house("Else", Role.TECHNICIAN)
     await other.staff[Role.TECHNICIAN].opens(page, 404)
+
+
+async def test_what_was_let_run_is_seen_with_who_why_and_how_much(consoles: Consoles, house: House) -> None:
+    desk = Desk(consoles.pool)
+    desk.operator = house.operator
+    terminal = await desk.terminal()
+    technician = house.staff[Role.TECHNICIAN]
+    assert technician.staff_id is not None
+    row = await consoles.pool.fetchrow("SELECT appliance_id FROM outlet WHERE terminal_id = $1", terminal.id)
+    assert row is not None
+    wish = FlushWish(
+        operator=house.operator, currency="CNY", appliance=row[0], outlet=0, reason=FlushReason.REPAIR,
+        limit_ml=20_000, limit_s=60, key="key-00001",
+    )  # fmt: skip
+    session = await flush(consoles.pool, desk.starter, wish, technician.staff_id)
+    assert isinstance(session, Session)
+    await terminal.records(terminal.started(session))
+    page = f"/console/flush/{row[0]}"
+    assert "Running" in await technician.opens(page)
+    await terminal.records(terminal.stopped(session, ml=12_300, s=45))
+    shown = await technician.opens(page)
+    assert "12.3 L" in shown
+    assert "Test after a repair" in shown
+    manager = house.staff[Role.MANAGER]
+    assert "¥0.00" in await manager.opens(f"/console/sessions/{session.id}")
+    await manager.opens(f"/console/sessions/{session.id}/refund", 404)

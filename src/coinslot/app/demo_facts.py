@@ -154,7 +154,7 @@ class Reporter:
         sessions = {(row["terminal_id"], row["outlet"]): row for row in live}
         broken = {(row["terminal_id"], row["outlet"]) for row in alarms}
         rows = []
-        for place in self._world.places:
+        for place in self._world.known:
             terminal = self._terminals.get(place.terminal)
             session = sessions.get((place.terminal, place.outlet))
             use = terminal.use(place.outlet) if terminal is not None else None
@@ -186,7 +186,7 @@ class Reporter:
         place = next(
             (
                 one
-                for one in self._world.places
+                for one in self._world.known
                 if (one.terminal, one.outlet) == (row["terminal_id"], row["outlet"])
             ),
             None,

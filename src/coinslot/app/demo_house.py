@@ -1,5 +1,5 @@
-"""What the demo's operator has beside its appliances: people in the console, a desk in the hotel's lobby, and the
-hotel's own system, which is told of what happens.
+"""What the demo's operator has beside its appliances: people in the console, a desk in the hotel's lobby, a kiosk in the
+bathroom's hall, and the hotel's own system, which is told of what happens.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from coinslot.app import demo_bath_house
+from coinslot.app.demo_bath_house import HALL, Card, ensure_card, kiosk_link
 from coinslot.app.demo_staff import BY, StaffLogin, ensure_staff
 from coinslot.app.demo_system import HotelSystem
 from coinslot.app.demo_world import World
@@ -35,6 +37,10 @@ class House(Struct, frozen=True, kw_only=True):
     desk_path: str
     """Makes whichever browser opens it first the lobby's desk."""
     system_url: str
+    kiosk_path: str
+    """Makes whichever browser opens it first the kiosk of the bathroom."""
+    card: Card
+    """For the kiosk."""
 
 
 async def furnish(
@@ -46,8 +52,12 @@ async def furnish(
     desk = await desk_link(connection, own, site, LOBBY)
     # Made now, so that two who press at once find it.
     await desk_link(connection, own, site, BESIDE_THE_WALL)
+    bath = world.demo.bath.site_id
+    kiosk = await kiosk_link(connection, own, bath, HALL)
+    await kiosk_link(connection, own, bath, demo_bath_house.BESIDE_THE_WALL)
+    card = await ensure_card(connection, keyring, own, world.currency, folder / "customer-card")
     system.secret = secret(keyring, await _endpoint(connection, own, site, system.url))
-    return House(logins=logins, desk_path=desk, system_url=system.url)
+    return House(logins=logins, desk_path=desk, system_url=system.url, kiosk_path=kiosk, card=card)
 
 
 async def desk_link(connection: Connection, own: OperatorId, site: SiteId, name: str) -> str:

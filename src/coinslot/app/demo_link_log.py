@@ -21,8 +21,8 @@ _FREQUENT_EVERY_S = 2.0
 """Between two of the same terminal that are shown; a watched session has one each second."""
 _BURST = 20.0
 _PER_S = 5.0
-_UNSAID = {"quote": "…", "digits": "••••"}
-"""Too long for a line, and what a customer typed."""
+_UNSAID = {"quote": "…", "digits": "••••", "key": "••••", "starting_code": "••••"}
+"""Too long for a line; what a customer typed; what codes for the time without a link are made with."""
 
 
 class LinkLog:

@@ -20,6 +20,7 @@ from coinslot.engines.broker import BrokerAccess
 _FIRST = (
     "there, open Dispenser 1 as a phone, register with any number, and read the code from the messages beside it",
     "put money on that number at the counter, start, watch water and money, press stop, read the bill",
+    "at a stall of the bathroom, get a code on the phone and type it; pull its cable, and type one that needs no link",
     "in the hotel, choose on the dryer's own display, open its code as the payer's phone, pay: no account at all",
     "then break something: pull the cable, cut the power, wet the floor, and see what the bill says",
 )
@@ -69,6 +70,9 @@ def announce(
     logins = ", ".join(f"{one.login} {one.password}" for one in house.logins)
     say.done(f"console       {place.http_url}/console  ({logins})")
     say.done(f"front desk    {place.http_url}{house.desk_path}  (opens once)")
+    say.done(
+        f"kiosk         {place.http_url}{house.kiosk_path}  (opens once; card {house.card.number}, PIN {house.card.pin})"
+    )
     say.done(f"hotel system  {house.system_url}  (is told of every use; the wall shows what it hears)")
     say.done(f"web and API   {place.http_url}")
     say.done(f"payments      {sandbox}  (made-up providers: scan, pay, break them)")

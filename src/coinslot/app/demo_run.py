@@ -176,7 +176,7 @@ class DemoRun:
                 house = await furnish(connection, world, wall.system, wall.keyring, folder)
         finally:
             await pool.close()
-        wall.sandbox_url, wall.logins = payments.url, house.logins
+        wall.sandbox_url, wall.house = payments.url, house
         return payments, house
 
     def _make_terminals(self, world: World) -> None:

@@ -1,22 +1,22 @@
-"""Who works for the demo's operator: three people with passwords that this demo made up, kept in its folder."""
+"""Who works for the demo's operator: four people with passwords that this demo made up, kept in its folder."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from coinslot.app.demo_files import keep_words, kept_words
 from coinslot.audit import Connection
 from coinslot.people.rules import Role
 from coinslot.people.staff import add_staff, list_staff, set_password
 from coinslot.wire.ids import OperatorId
 
 BY: Final = "seed"
-_NAMES: Final = {Role.OWNER: "Ola", Role.MANAGER: "Mao", Role.DESK: "Dewi"}
+_NAMES: Final = {Role.OWNER: "Ola", Role.MANAGER: "Mao", Role.DESK: "Dewi", Role.TECHNICIAN: "Tao"}
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """None of them looks like another: they are typed from a screen."""
 
@@ -30,10 +30,10 @@ class StaffLogin(Struct, frozen=True, kw_only=True):
 
 
 async def ensure_staff(connection: Connection, own: OperatorId, file: Path) -> tuple[StaffLogin, ...]:
-    """Owner, manager and desk: made in the first demo, found in every other. Whoever's password is not in `file` any
+    """Owner, manager, desk and technician: made in the first demo, found in every other. Whoever's password is not in `file` any
     more gets a new one.
     """
-    kept = await asyncio.to_thread(_kept, file)
+    kept = dict(await asyncio.to_thread(kept_words, file))
     there = {one.login: one.staff_id for one in await list_staff(connection, own)}
     passwords = {role.value: kept.get(role.value) or _password() for role in _NAMES}
     for role, name in _NAMES.items():
@@ -45,25 +45,9 @@ async def ensure_staff(connection: Connection, own: OperatorId, file: Path) -> t
             await set_password(connection, own, there[login], password, by=BY)
     # Last: whatever breaks off before is made again by the next start, and the file never says what does not open.
     if passwords != kept:
-        await asyncio.to_thread(_keep, file, passwords)
+        await asyncio.to_thread(keep_words, file, passwords.items())
     return tuple(StaffLogin(login=login, password=password) for login, password in passwords.items())
 
 
 def _password() -> str:
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
-
-
-def _kept(file: Path) -> dict[str, str]:
-    if not file.exists():
-        return {}
-    lines = (line.split() for line in file.read_text(encoding="ascii").splitlines())
-    return {line[0]: line[1] for line in lines if len(line) == 2}
-
-
-def _keep(file: Path, passwords: dict[str, str]) -> None:
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as written:
-        written.writelines(f"{login} {password}\n" for login, password in passwords.items())
-    draft.replace(file)

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
-from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 from nats.aio.client import Client
 
 from coinslot.access import stickers
+from coinslot.app import demo_bath_house
+from coinslot.app.demo_baths import DemoBaths
 from coinslot.app.demo_counter import Counter
-from coinslot.app.demo_house import BESIDE_THE_WALL, desk_link
+from coinslot.app.demo_house import BESIDE_THE_WALL, House, desk_link
 from coinslot.app.demo_link_log import LinkLog
 from coinslot.app.demo_phones import DemoPhones
 from coinslot.app.demo_rooms import DemoRooms
-from coinslot.app.demo_staff import StaffLogin
 from coinslot.app.demo_system import HotelSystem
-from coinslot.app.demo_taps import display, troubles
-from coinslot.app.demo_wall_facts import facts, online
+from coinslot.app.demo_taps import Vessels, display, make_trouble, troubles
+from coinslot.app.demo_wall_facts import Seen, facts, online
 from coinslot.app.demo_world import World
 from coinslot.engines.connect import UNANSWERED, Pool
 from coinslot.keyring import Keyring
 from coinslot.people.notices import Language
 from coinslot.sandbox.appliances.terminal import SimulatedTerminal
 from coinslot.terminal.events import StopKey
+from coinslot.web.wall.baths import StallShown
 from coinslot.web.wall.port import ApplianceShown, Facts, LinkLine, Paid, TapShown, TextShown, Trouble
 from coinslot.web.wall.rooms import RoomShown, RoomTrouble, ToldShown
 from coinslot.wire.ids import TerminalId, new_id
@@ -47,13 +47,6 @@ class _Fixed(Struct, frozen=True, kw_only=True):
     outlets: dict[int, str]
 
 
-class _Begun(Struct, frozen=True):
-    """When a vessel was put under a tap: at which session, and what had poured by then."""
-
-    session: str
-    poured_ul: int
-
-
 class DemoWall:
     """A `web.wall.port.WallPort`. Its figures of the database are those of the latest look, at most half a second old."""
 
@@ -70,23 +63,24 @@ class DemoWall:
         self._terminals = {one.id: one for one in terminals}
         self._fixed = _fixed(world, keyring)
         self._rooms = DemoRooms(world.rooms, self._terminals)
+        self._vessels = Vessels()
+        stalls = tuple(place for place in world.known if place.model.bathes)
+        self._baths = DemoBaths(stalls, self._terminals, keyring, self._vessels)
         self.system = HotelSystem()
         """The hotel's own; whoever starts the demo lets it listen."""
-        self.logins: tuple[StaffLogin, ...] = ()
-        """Of the console."""
+        self.house: House | None = None
+        """Whoever starts the demo furnishes it."""
         self.phones = phones
         self.keyring = keyring
         self.sandbox_url = ""
         """Where payers' phones find the payment sandbox; whoever starts one says so."""
         self._counter = Counter(world.operator, world.currency)
-        titles = {place.terminal: place.title for place in (*world.places, *world.rooms)}
-        self._link = LinkLog(titles)
+        self._link = LinkLog(world.titles)
         self._reachable = reachable
         self._pool: Pool
         self._online: frozenset[str] = frozenset()
         self._facts = Facts(run=new_id("run"))
         self._hands = {key: asyncio.Lock() for key in self._terminals}
-        self._begun: dict[tuple[TerminalId, int], _Begun] = {}
 
     def over(self, pool: Pool) -> DemoWall:
         """Itself, with the database it reads."""
@@ -104,13 +98,19 @@ class DemoWall:
                 log.warning("the wall shows what was last known: %s", type(error).__name__)
             for key, fixed in self._fixed.items():
                 for outlet in fixed.outlets if key in self._terminals else ():
-                    self._glass_ml(self._terminals[key], outlet)  # notes where a use begins, seen or unseen
+                    self._vessels.ml(self._terminals[key], outlet)  # notes where a use begins, seen or unseen
+            self._baths.watch()
             await asyncio.sleep(_EVERY_S)
 
     async def _read(self, began_at: object) -> None:
         async with self._pool.acquire() as connection:
             self._online = await online(connection, self._world.operator)
-            self._facts = await facts(connection, self._world.operator, began_at, self._facts.run)
+            self._facts = await facts(
+                connection,
+                self._world.operator,
+                began_at,
+                Seen(self._facts.run, self._baths.paused, self._baths.unlinked),
+            )
 
     # ------------------------------------------------------------ what is shown
 
@@ -128,7 +128,8 @@ class DemoWall:
     def console_logins(self) -> tuple[tuple[str, str], ...]:
         """See `RoomsPort`."""
         # Whoever else is in the network has the wall; the console is for who reads this machine's screen.
-        return () if self._reachable else tuple((one.login, one.password) for one in self.logins)
+        logins = () if self._reachable or self.house is None else self.house.logins
+        return tuple((one.login, one.password) for one in logins)
 
     def told(self) -> tuple[ToldShown, ...]:
         """See `RoomsPort`."""
@@ -144,6 +145,25 @@ class DemoWall:
     def rooms(self, language: Language) -> tuple[RoomShown, ...]:
         """See `RoomsPort`."""
         return self._rooms.look(self._online, language)
+
+    def stalls(self, language: Language) -> tuple[StallShown, ...]:
+        """See `BathsPort`."""
+        return self._baths.look(self._online, language)
+
+    @property
+    def card(self) -> tuple[str, str]:
+        """See `BathsPort`."""
+        if self._reachable or self.house is None:
+            return "", ""
+        return self.house.card.number, self.house.card.pin
+
+    async def kiosk_path(self) -> str:
+        """See `BathsPort`."""
+        async with self._pool.acquire() as connection:
+            site = self._world.demo.bath.site_id
+            return await demo_bath_house.kiosk_link(
+                connection, self._world.operator, site, demo_bath_house.BESIDE_THE_WALL
+            )
 
     @property
     def reachable(self) -> bool:
@@ -190,30 +210,21 @@ class DemoWall:
         return TapShown(
             outlet=outlet,
             name=name,
-            lines=display(terminal, outlet, language) if terminal.powered else ("",) * len(water.lines),
+            lines=display(terminal, outlet, language),
             valve_open=water.is_open,
             flow_ml_per_min=water.flow.ml_per_min if flows else 0,
-            glass_ml=self._glass_ml(terminal, outlet),
+            glass_ml=self._vessels.ml(terminal, outlet),
             tank_permille=terminal.appliance.tank_permille(outlet),
             in_use=use is not None,
             out_of_order=terminal.powered and use is None and not terminal.looks_free(outlet),
         )
 
-    def _glass_ml(self, terminal: SimulatedTerminal, outlet: int) -> int:
-        """What has poured since the latest session here was first seen; a new one brings an empty glass."""
-        water, use = terminal.outlet(outlet), terminal.use(outlet)
-        with contextlib.suppress(OSError):
-            water.read()  # what pours without power is counted by nobody else
-        begun = self._begun.get((terminal.id, outlet))
-        if begun is None or (use is not None and use.session != begun.session):
-            begun = _Begun(use.session if use else "", water.poured_ul)
-            self._begun[terminal.id, outlet] = begun
-        return (water.poured_ul - begun.poured_ul) // 1000
-
     # ------------------------------------------------------------ what is pressed
 
     async def press_stop(self, terminal: TerminalId, outlet: int) -> bool:
         """See `WallPort`."""
+        if self._baths.has(terminal):
+            return self._baths.press_stop(terminal, outlet)
         if terminal not in self._fixed:
             return self._rooms.press(terminal, outlet, StopKey(outlet))
         one = self._terminals[terminal]
@@ -223,31 +234,17 @@ class DemoWall:
             one.appliance.press(StopKey(outlet))
         return one.powered
 
+    async def press_keys(self, terminal: TerminalId, outlet: int, keys: str) -> bool:
+        """See `BathsPort`."""
+        return self._baths.press_keys(terminal, outlet, keys)
+
     async def trouble(self, terminal: TerminalId, trouble: Trouble, *, on: bool) -> None:
         """See `WallPort`."""
-        self._fixed[terminal]  # of the campus: a hotel's appliance has no water
-        one = self._terminals[terminal]
-        outlets = one.appliance.simulated.values()
+        if not self._baths.has(terminal):
+            self._fixed[terminal]  # of the campus: a hotel's appliance has no water
         # Of two hands on one switch the second waits: an agent must have ended before the next one begins.
         async with self._hands[terminal]:
-            match trouble:
-                case Trouble.UNPLUGGED:
-                    (one.cable.pull if on else one.cable.plug)()
-                case Trouble.POWER_CUT if on:
-                    await one.power_off()
-                case Trouble.POWER_CUT:
-                    one.power_on()
-                case Trouble.METER_STUCK:
-                    for outlet in outlets:
-                        outlet.meter_stuck = on
-                case Trouble.VALVE_STUCK:
-                    for outlet in outlets:
-                        outlet.valve_stuck = on
-                case Trouble.LEAK:
-                    for outlet in outlets:
-                        outlet.leak = on
-                case _:
-                    assert_never(trouble)
+            await make_trouble(self._terminals[terminal], trouble, on=on)
 
     async def choose(self, terminal: TerminalId, outlet: int, package: str, provider: str) -> bool:
         """See `RoomsPort`."""
@@ -270,6 +267,8 @@ class DemoWall:
 def _fixed(world: World, keyring: Keyring) -> dict[TerminalId, _Fixed]:
     found: dict[TerminalId, _Fixed] = {}
     for place in world.places:
+        if place.model.bathes:
+            continue  # a stall
         known = found.get(place.terminal)
         found[place.terminal] = _Fixed(
             kind=place.kind,

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from typing import NamedTuple
+
 from coinslot.audit import Connection
 from coinslot.web.wall.port import Facts
 from coinslot.wire.ids import OperatorId
 
 _ONLINE = "SELECT terminal_id FROM terminal_link WHERE operator_id = $1 AND online"
 _LOGINS = "SELECT count(*) FROM browser_login WHERE operator_id = $1 AND made_at >= $2"
-# Who came with a phone: the crowd has none.
+# Who came with a phone: the crowd has none. What a code began is counted apart.
 _SESSIONS = """
     SELECT count(s.started_at) AS starts, count(s.settled_at) FILTER (WHERE s.started_at IS NOT NULL) AS ends
     FROM customer c JOIN session s USING (operator_id, customer_id)
     WHERE c.operator_id = $1 AND c.phone IS NOT NULL AND s.created_at >= $2
+      AND s.token IS NULL AND s.request_key NOT LIKE 'code:%'
+"""
+_CODES = """
+    SELECT count(*) AS had, count(k.session_id) AS used,
+           count(*) FILTER (WHERE k.session_id = ANY ($3::text[])) AS paused
+    FROM keypad_code k JOIN customer c USING (operator_id, customer_id)
+    WHERE k.operator_id = $1 AND k.made_at >= $2 AND (c.phone IS NOT NULL OR c.card_no IS NOT NULL)
+"""
+_OFFLINE = """
+    SELECT count(*) AS had,
+           count(*) FILTER (WHERE s.session_id = ANY ($3::text[])) AS used,
+           count(*) FILTER (WHERE s.session_id = ANY ($3::text[]) AND s.settled_at IS NOT NULL) AS billed
+    FROM customer c JOIN session s USING (operator_id, customer_id)
+    WHERE c.operator_id = $1 AND s.created_at >= $2 AND s.token IS NOT NULL
+      AND (c.phone IS NOT NULL OR c.card_no IS NOT NULL)
 """
 
 
@@ -36,15 +54,27 @@ async def online(connection: Connection, operator: OperatorId) -> frozenset[str]
     return frozenset(row["terminal_id"] for row in found)
 
 
-async def facts(connection: Connection, operator: OperatorId, began_at: object, run: str) -> Facts:
+class Seen(NamedTuple):
+    """What the demo itself knows: its own id, sessions that were paused, sessions that ran without a link."""
+
+    run: str
+    paused: Set[str]
+    unlinked: Set[str]
+
+
+async def facts(connection: Connection, operator: OperatorId, began_at: object, seen: Seen) -> Facts:
     """What has happened since then; what only the demo's own memory knows is left at 0."""
     logins = await connection.fetchval(_LOGINS, operator, began_at)
     used = await connection.fetchrow(_SESSIONS, operator, began_at)
     guests = await connection.fetchrow(_GUESTS, operator, began_at)
+    codes = await connection.fetchrow(_CODES, operator, began_at, list(seen.paused))
+    offline = await connection.fetchrow(_OFFLINE, operator, began_at, list(seen.unlinked))
+    assert codes is not None
+    assert offline is not None
     assert used is not None  # counts are always one row
     assert guests is not None
     return Facts(
-        run=run,
+        run=seen.run,
         logins=logins,
         starts=used["starts"],
         ends=used["ends"],
@@ -53,4 +83,10 @@ async def facts(connection: Connection, operator: OperatorId, began_at: object, 
         guest_starts=guests["starts"],
         cut_short=guests["cut_short"],
         refunds=guests["refunds"],
+        keypad_codes=codes["had"],
+        typed=codes["used"],
+        pauses=codes["paused"],
+        offline_codes=offline["had"],
+        offline_uses=offline["used"],
+        offline_bills=offline["billed"],
     )

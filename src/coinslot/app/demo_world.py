@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coinslot.app.seed import BY, Demo, make_paying_customers, seed_demo
+from coinslot.app.seed_bath import BATH_ROOM
 from coinslot.audit import Connection
 from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import Pool
@@ -54,7 +55,7 @@ class Place(Struct, frozen=True, kw_only=True):
     code: str
     site: str
     room: str = ""
-    """Where in a hotel it stands."""
+    """Where in a hotel or bathroom it stands."""
     model: Model
 
     @property
@@ -72,6 +73,8 @@ class World:
     """Of the campus: where people come who are known."""
     rooms: tuple[Place, ...]
     """Of the hotel: where guests pay on the appliance."""
+    baths: tuple[Place, ...]
+    """Of the bathroom: where people come with a code."""
     guests: tuple[Guest, ...]
     api_key: str
     earlier_sessions: int
@@ -80,6 +83,22 @@ class World:
     def operator(self) -> OperatorId:
         """Whose it all is."""
         return self.demo.operator.operator_id
+
+    @property
+    def known(self) -> tuple[Place, ...]:
+        """Wherever people come who have an account."""
+        return (*self.places, *self.baths)
+
+    @property
+    def titles(self) -> dict[TerminalId, str]:
+        """What each terminal drives, in both languages."""
+        found: dict[TerminalId, str] = {}
+        for place in (*self.known, *self.rooms):
+            others = found.get(place.terminal)
+            # An appliance with several outlets is one; a board may drive several appliances.
+            if others is None or place.title not in others:
+                found[place.terminal] = place.title if others is None else f"{others}, {place.title}"
+        return found
 
     @property
     def site(self) -> str:
@@ -109,6 +128,7 @@ async def open_world(pool: Pool, key_file: Path, real_name: RealNameRule = RealN
             demo=demo,
             places=await _places(connection, demo),
             rooms=await _rooms(connection, demo),
+            baths=await _baths(connection, demo),
             guests=tuple(guests),
             api_key=await _api_key(connection, own, key_file),
             earlier_sessions=int(
@@ -142,6 +162,12 @@ async def _rooms(connection: Connection, demo: Demo) -> tuple[Place, ...]:
     found = await _at(connection, demo, demo.hotel, {key: room.model for key, room in rooms.items()})
     placed = [replace(place, room=rooms[place.terminal].number) for place in found]
     return tuple(sorted(placed, key=lambda place: place.room))
+
+
+async def _baths(connection: Connection, demo: Demo) -> tuple[Place, ...]:
+    models = {one.credentials.terminal_id: one.stalls.model for one in demo.baths}
+    found = await _at(connection, demo, demo.bath, models)
+    return tuple(sorted((replace(place, room=BATH_ROOM) for place in found), key=lambda place: place.title))
 
 
 async def _at(
@@ -207,21 +233,25 @@ def make_terminals(
     dryer: Curve | None = None,
 ) -> list[SimulatedTerminal]:
     """The simulated terminals of this world, not started; journals in `folder`. `dryer`: what the hotel's one draws."""
-    places = {place.terminal: place for place in (*world.places, *world.rooms)}
+    models = {place.terminal: place.model for place in (*world.known, *world.rooms)}
+    names = {
+        terminal: ", ".join(title.rpartition(" · ")[2] for title in titles.split(", "))
+        for terminal, titles in world.titles.items()
+    }
     return [
         SimulatedTerminal(
             Board(
                 terminal=one.terminal_id,
                 secret=one.secret,
-                name=places[one.terminal_id].appliance,
-                model=places[one.terminal_id].model,
+                name=names[one.terminal_id],
+                model=models[one.terminal_id],
                 folder=folder / one.terminal_id,
                 broker_host=broker.mqtt_host,
                 broker_port=broker.mqtt_port,
                 ca=ca,
                 seed=seed * 1000 + number,
                 speed=speed,
-                curve=dryer if places[one.terminal_id].model is Model.DRYER else None,
+                curve=dryer if models[one.terminal_id] is Model.DRYER else None,
             )
         )
         for number, one in enumerate(world.demo.terminals)

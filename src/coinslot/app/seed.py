@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from coinslot.app.seed_bath import BathTerminal, ensure_bath
 from coinslot.app.seed_hotel import BY as BY
 from coinslot.app.seed_hotel import RoomTerminal, ensure_hotel, found_terminal
 from coinslot.audit import Connection
@@ -43,6 +44,8 @@ class Demo(Struct, frozen=True, kw_only=True):
     showers: list[TerminalCredentials]
     hotel: Site
     rooms: list[RoomTerminal]
+    bath: Site
+    baths: list[BathTerminal]
     customers: list[CustomerId]
 
     @property
@@ -52,8 +55,10 @@ class Demo(Struct, frozen=True, kw_only=True):
 
     @property
     def terminals(self) -> list[TerminalCredentials]:
-        """All of them, dispensers first, the hotel's last."""
-        return [*self.dispensers, *self.showers, *(one.credentials for one in self.rooms)]
+        """All of them, dispensers first, the bathroom's and the hotel's last."""
+        baths = [one.credentials for one in self.baths]
+        rooms = [one.credentials for one in self.rooms]
+        return [*self.dispensers, *self.showers, *baths, *rooms]
 
 
 async def seed_demo(connection: Connection) -> Demo:
@@ -90,9 +95,12 @@ async def _make_demo(connection: Connection) -> Demo:
     )
     shower = (OutletPlan(name="Shower", tariff_id=tariffs["shower-litre"]),)
     hotel, rooms = await ensure_hotel(connection, operator)
+    bath, baths = await ensure_bath(connection, operator, tariffs["shower-litre"])
     return Demo(
         hotel=hotel,
         rooms=rooms,
+        bath=bath,
+        baths=baths,
         operator=operator,
         site=site,
         tariffs=tariffs,
@@ -131,9 +139,13 @@ async def _find_demo(connection: Connection, operator: Operator) -> Demo:
     kinds = {one.appliance_id: one.kind for one in appliances}
     terminals = [terminal for terminal in made if terminal is not None]
     hotel, rooms = await ensure_hotel(connection, operator)
+    litre = await ensure_tariff(connection, own, "shower-litre")
+    bath, baths = await ensure_bath(connection, operator, litre)
     return Demo(
         hotel=hotel,
         rooms=rooms,
+        bath=bath,
+        baths=baths,
         operator=operator,
         site=site,
         tariffs={tariff.name: tariff.tariff_id for tariff in await list_tariffs(connection, own)},

@@ -13,6 +13,7 @@ from msgspec import Struct
 from coinslot.sandbox.appliances.cable import Cable
 from coinslot.terminal.agent import Agent
 from coinslot.terminal.clock import BUILD_MS, RealClock
+from coinslot.terminal.events import KeyPressed
 from coinslot.terminal.journal import FileJournal
 from coinslot.terminal.mqtt import Account, MqttConnection
 from coinslot.terminal.rating import QuoteRater
@@ -61,6 +62,7 @@ class Use(Struct, frozen=True, kw_only=True):
     ml: int
     charge_minor: int | None
     """As its display shows it; None without a quote."""
+    paused: bool = False
 
 
 class SimulatedTerminal:
@@ -108,7 +110,12 @@ class SimulatedTerminal:
             return None
         usage = tap.run.usage(tap.registers)
         charge = self._rater.amount_minor(bytes(tap.run.about.quote), usage)
-        return Use(session=tap.run.about.session, ml=usage.get(Register.ML, 0), charge_minor=charge)
+        return Use(
+            session=tap.run.about.session,
+            ml=usage.get(Register.ML, 0),
+            charge_minor=charge,
+            paused=tap.run.paused_at is not None,
+        )
 
     def looks_free(self, number: int) -> bool:
         """Whether its display invites anybody: lit, nobody's, not out of order."""
@@ -116,6 +123,13 @@ class SimulatedTerminal:
             return False
         tap = self._agent.core.taps.get(number)
         return tap is not None and tap.run is None and not tap.faults
+
+    def press_keys(self, number: int, keys: str) -> bool:
+        """Press these keys of an outlet's keypad, one after the other; whether anything there could feel them."""
+        if self.powered:
+            for key in keys:
+                self.appliance.press(KeyPressed(number, key))
+        return self.powered
 
     async def start(self) -> None:
         """Lay the cable and switch the power on."""

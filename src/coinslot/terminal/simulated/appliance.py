@@ -77,12 +77,20 @@ def simulate(model: Model, clock: Clock, seed: int = 0, curve: Curve | None = No
             clock=clock, curve=curve or usual, chance=source, stalled_mw=stalled_mw, shorted_mw=SHORTED_MW
         )
         return SimulatedAppliance({}, {}, {0: socket})
-    if model is Model.SHOWER:
-        flow = Flow(9_000, pulse_ml=5, water_decic=395, tds_ppm=210)
-        return SimulatedAppliance({0: SimulatedOutlet(clock=clock, flow=flow, seed=source)}, {})
+    if model is Model.STALLS:
+        return SimulatedAppliance(_taps(clock, source, _shower(), _shower()), {})
+    if model.bathes:
+        return SimulatedAppliance({0: SimulatedOutlet(clock=clock, flow=_shower(), seed=source)}, {})
     flows = (Flow(2_400, water_decic=140, tds_ppm=32), Flow(1_500, water_decic=965, tds_ppm=34))
-    taps = {
+    return SimulatedAppliance(_taps(clock, source, *flows), {0: 950, 1: 950})
+
+
+def _shower() -> Flow:
+    return Flow(9_000, pulse_ml=5, water_decic=395, tds_ppm=210)
+
+
+def _taps(clock: Clock, source: random.Random, *flows: Flow) -> dict[int, SimulatedOutlet]:
+    return {
         number: SimulatedOutlet(clock=clock, flow=flow, seed=random.Random(source.random()))
         for number, flow in enumerate(flows)
     }
-    return SimulatedAppliance(taps, {0: 950, 1: 950})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from coinslot.terminal.settings import Band, Language, OnPower, OutletSettings, Seconds, Settings
+from coinslot.terminal.settings import Band, DisplaySize, Language, OnPower, OutletSettings, Seconds, Settings
 from coinslot.wire.registers import Register
 
 
@@ -15,6 +15,10 @@ class Model(StrEnum):
     """Drinking water: outlet 0 cold, outlet 1 boiling."""
     SHOWER = "shower"
     """One shower with a keypad."""
+    STALL = "stall"
+    """A bathroom's stall: a shower with a keypad and a small display."""
+    STALLS = "stalls"
+    """Two stalls on one board, outlets 0 and 1, each with a keypad and a display of four rows."""
     DRYER = "dryer"
     """A tumble dryer in a hotel's room, with a touch display: about 2.5 kW, its heater coming and going."""
     AIR_PURIFIER = "air_purifier"
@@ -29,8 +33,14 @@ class Model(StrEnum):
         """Whether a relay and a meter for watt-hours drive it, not a valve and one for water."""
         return self not in _WATER
 
+    @property
+    def bathes(self) -> bool:
+        """Whether people shower in it."""
+        return self in _SHOWERS
 
-_WATER = frozenset({Model.DISPENSER, Model.SHOWER})
+
+_SHOWERS = frozenset({Model.SHOWER, Model.STALL, Model.STALLS})
+_WATER = _SHOWERS | {Model.DISPENSER}
 
 
 def settings_for(model: Model, terminal: str, language: Language = Language.ZH) -> Settings:
@@ -45,6 +55,10 @@ def _outlets(model: Model, language: Language) -> tuple[OutletSettings, ...]:
         return (_SOCKETS[model],)
     if model is Model.SHOWER:
         return (OutletSettings(outlet=0),)
+    if model is Model.STALL:
+        return (OutletSettings(outlet=0, display=DisplaySize.SMALL),)
+    if model is Model.STALLS:
+        return tuple(OutletSettings(outlet=at, display=DisplaySize.TALL) for at in range(2))
     names = ("冷水", "开水") if language is Language.ZH else ("Cold", "Boiling")
     return tuple(OutletSettings(outlet=at, name=name, flow_within_s=20) for at, name in enumerate(names))
 

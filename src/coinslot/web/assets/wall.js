@@ -1,5 +1,5 @@
 // The wall: shows what the demo's stream says, sends what is pressed, keeps a phone beside it. Its other scripts hear
-// "wall:news" for what is new, "wall:did" for what somebody did that no figure tells, "wall:phone" for the phone.
+// "wall:news" for what is new, "wall:did" for what somebody did that no figure tells, "wall:phone" for the phone; "wall:send" sends a form of theirs.
 const find = (selector, at = document) => at.querySelector(selector);
 const all = (selector, at = document) => [...at.querySelectorAll(selector)];
 const text = (element, words) => { if (element && element.textContent !== words) element.textContent = words; };
@@ -184,6 +184,18 @@ document.addEventListener("submit", async (event) => {
   } finally {
     delete form.dataset.busy;
   }
+});
+
+// For keys that were pressed faster than they are sent: `done` is called when the next may go.
+document.addEventListener("wall:send", async ({ detail: { form, pressed, done } }) => {
+  try {
+    const said = await send(form, pressed);
+    if (said.text) say(said.text);
+    if (Date.now() - heardAt > 1000) ask();
+  } catch {
+    say(toast.dataset.failed);
+  }
+  done();
 });
 
 function paid(form, said) {

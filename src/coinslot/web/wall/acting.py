@@ -12,17 +12,20 @@ from msgspec import Struct
 
 from coinslot.money.amounts import MoneyError, parse_amount
 from coinslot.web.desk.routes import is_desk
+from coinslot.web.kiosk.door import kiosk_here
 from coinslot.web.pages import forms
 from coinslot.web.pages.forms import Form
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
 from coinslot.web.problems import Problem, not_found
 from coinslot.web.wall import showing
+from coinslot.web.wall.baths import KEYS, MOST_KEYS
 from coinslot.web.wall.port import CounterRefusal, CounterRefused, Trouble, WallPort
 from coinslot.web.wall.rooms import RoomTrouble
 from coinslot.wire.ids import TerminalId, is_id
 
 _KEY_LENGTH: Final = range(8, 65)
+_GUESSED: Final = 8
 OTHER: Final = "other"
 """The choice at the counter that goes with an amount of one's own."""
 
@@ -81,6 +84,33 @@ async def press_stop(page: Page, wall: WallPort, form: Form) -> Said:
     except KeyError:
         raise not_found() from None
     return Said(ok=True, text="" if felt else page.say(_NO_POWER))
+
+
+async def press_keys(page: Page, wall: WallPort, form: Form) -> Said:
+    """Keys of a keypad, one after the other."""
+    keys = form.text("keys")
+    if not 0 < len(keys) <= MOST_KEYS or not KEYS.issuperset(keys):
+        raise not_found()
+    return await _felt(page, wall, form, keys)
+
+
+async def guess(page: Page, wall: WallPort, form: Form) -> Said:
+    """A code that nobody got: eight digits by chance."""
+    digits = "".join(secrets.choice("0123456789") for _ in range(_GUESSED))
+    return await _felt(page, wall, form, f"{digits}#")
+
+
+async def _felt(page: Page, wall: WallPort, form: Form, keys: str) -> Said:
+    try:
+        felt = await wall.press_keys(_terminal(form), _outlet(form), keys)
+    except KeyError:
+        raise not_found() from None
+    return Said(ok=True, text="" if felt else page.say(_NO_POWER))
+
+
+async def open_kiosk(page: Page, wall: WallPort, _form: Form) -> Said:
+    """The bathroom's kiosk, in this browser: the one that it is already, or one that it may become."""
+    return Said(ok=True, go="/kiosk" if await kiosk_here(page) else await wall.kiosk_path())
 
 
 async def choose(page: Page, wall: WallPort, form: Form) -> Said:

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from coinslot.people.notices import Language
+from coinslot.web.wall.baths import BathsPort
 from coinslot.web.wall.rooms import RoomsPort
 from coinslot.wire.ids import TerminalId
 
@@ -115,6 +116,18 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Of those, ended by a fault or a loss of power."""
     refunds: int = 0
     """Payments of guests of which something went back."""
+    keypad_codes: int = 0
+    """Codes for keypads that people with a phone or a card got."""
+    typed: int = 0
+    """Uses that such codes began."""
+    pauses: int = 0
+    """Of those, paused at the keypad."""
+    offline_codes: int = 0
+    """Codes that work without the link."""
+    offline_uses: int = 0
+    """Of those, with water while there was no link."""
+    offline_bills: int = 0
+    """Of those, with a bill since the link is back."""
 
 
 class Paid(Struct, frozen=True, kw_only=True):
@@ -152,7 +165,7 @@ class CounterRefused(Exception):
         self.reason = reason
 
 
-class WallPort(RoomsPort, Protocol):
+class WallPort(RoomsPort, BathsPort, Protocol):
     """The demo behind the wall. What it shows is read from memory: looking costs nothing."""
 
     @property
@@ -164,7 +177,7 @@ class WallPort(RoomsPort, Protocol):
         """Whether a phone in the same network can open what the QR leads to."""
 
     def look(self, language: Language) -> tuple[ApplianceShown, ...]:
-        """Every appliance as it stands now, its displays in this language."""
+        """Every appliance but the showers as it stands now, its displays in this language."""
 
     def texts(self) -> tuple[TextShown, ...]:
         """The latest messages to customers, the newest last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Annotated, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from coinslot.web.pages.page import Page
 from coinslot.web.pages.routes import PageOf
 from coinslot.web.problems import not_found
 from coinslot.web.streams import sse
-from coinslot.web.wall import acting, room_views, showing, told_views
+from coinslot.web.wall import acting, bath_views, room_views, showing, told_views
 from coinslot.web.wall.acting import Act, Said
 from coinslot.web.wall.port import WallPort
 from coinslot.web.wall.stream import Watcher, events
@@ -57,6 +58,18 @@ async def wall_stop(page: PageOf) -> Response[bytes]:
     return await _pressed(page, acting.press_stop)
 
 
+@post("/wall/keys", status_code=200)
+async def wall_keys(page: PageOf) -> Response[bytes]:
+    """Keys of a keypad."""
+    return await _pressed(page, acting.press_keys)
+
+
+@post("/wall/guess", status_code=200)
+async def wall_guess(page: PageOf) -> Response[bytes]:
+    """A wrong code at a keypad."""
+    return await _pressed(page, acting.guess)
+
+
 @post("/wall/trouble", status_code=200)
 async def wall_trouble(page: PageOf) -> Response[bytes]:
     """A switch that breaks something, or mends it."""
@@ -93,6 +106,12 @@ async def wall_desk(page: PageOf) -> Response[bytes]:
     return await _pressed(page, acting.open_desk)
 
 
+@post("/wall/kiosk", status_code=200)
+async def wall_kiosk(page: PageOf) -> Response[bytes]:
+    """The bathroom's kiosk in this browser."""
+    return await _pressed(page, acting.open_kiosk)
+
+
 async def _pressed(page: Page, act: Act) -> Response[bytes]:
     said = await acting.outcome(page, _wall(page), act)
     if "application/json" in page.request.headers.get("accept", ""):
@@ -106,11 +125,12 @@ def _page(page: Page, said: Said) -> Response[bytes]:
     wall = _wall(page)
     shown = wall.look(page.language.value)
     rooms = wall.rooms(page.language.value)
+    bathrooms = bath_views.bathrooms(wall, page.words)
     return page.show(
         "wall/wall.html",
         status=200 if said.ok else 403 if said.again else 422,
         styles=("base.css", "wall.css"),
-        scripts=("wall.js", "wall_rooms.js", "wall_told.js", "wall_tour.js"),
+        scripts=("wall.js", "wall_stalls.js", "wall_rooms.js", "wall_told.js", "wall_tour.js"),
         frames=wall.payers_at,
         payers_at=wall.payers_at,
         shown=[(one, showing.appliance(one, page.words)) for one in shown],
@@ -124,13 +144,23 @@ def _page(page: Page, said: Said) -> Response[bytes]:
         rooms=[(one, room_views.room(one, wall.payers_at, page.words)) for one in rooms],
         room_troubles=room_views.ROOM_TROUBLES,
         filled=lambda view: room_views.filled(view, forms.seal(page.services.keyring, page.token)),
-        tours=TOURS if rooms else TOURS[:1],
+        bathrooms=bathrooms,
+        beside=lambda one: bath_views.beside_words(one, page.language),
+        wide=bath_views.WIDE,
+        card=wall.card,
+        tours=[tour for tour in TOURS if tour.id in _stands(shown, rooms, bathrooms)],
         choices=[(format_amount(minor, wall.currency), minor) for minor in _CHOICES_MINOR],
         currency=wall.currency,
         key=acting.new_key(),
         reachable=wall.reachable,
         said=said,
     )
+
+
+def _stands(dispensers: Sized, rooms: Sized, bathrooms: Sized) -> set[str]:
+    """The tours for which there is something on the wall."""
+    there = {"campus": dispensers, "hotel": rooms, "bath": bathrooms}
+    return {tour for tour, what in there.items() if len(what)}
 
 
 def _wall(page: Page) -> WallPort:
@@ -147,10 +177,13 @@ def wall_pages() -> list[ControllerRouterHandler]:
         wall_events,
         wall_state,
         wall_stop,
+        wall_keys,
+        wall_guess,
         wall_trouble,
         wall_choose,
         wall_back,
         wall_room,
         wall_counter,
         wall_desk,
+        wall_kiosk,
     ]

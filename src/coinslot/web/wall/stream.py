@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from coinslot.web.pages.languages import Words
 from coinslot.web.streams import event
-from coinslot.web.wall import room_views, showing, told_views
+from coinslot.web.wall import bath_views, room_views, showing, told_views
+from coinslot.web.wall.bath_views import StallView
 from coinslot.web.wall.port import Facts, WallPort
 from coinslot.web.wall.room_views import RoomView
 from coinslot.web.wall.showing import ApplianceView, LineView, TextView
@@ -28,6 +29,7 @@ class News(Struct, frozen=True, kw_only=True):
     lines: tuple[LineView, ...]
     facts: Facts
     rooms: tuple[RoomView, ...] = ()
+    stalls: tuple[StallView, ...] = ()
     told: tuple[ToldView, ...] = ()
     """What the hotel's own system heard."""
     form: str = ""
@@ -42,6 +44,7 @@ class Watcher:
         self._words = words
         self._appliances: dict[str, ApplianceView] = {}
         self._rooms: dict[str, RoomView] = {}
+        self._stalls: dict[str, StallView] = {}
         self._facts: Facts | None = None
         self._texts = texts
         self._lines = lines
@@ -51,19 +54,30 @@ class Watcher:
         """What is new since the last call; None for nothing. The first call tells everything."""
         now = showing.appliances(self._wall, self._words)
         rooms = room_views.rooms(self._wall, self._words)
+        stalls = bath_views.stalls(self._wall, self._words)
         facts = self._wall.facts()
         texts = showing.texts(self._wall, self._texts)
         lines = showing.lines(self._wall, self._lines)
         changed = tuple(one for key, one in now.items() if one != self._appliances.get(key))
         changed_rooms = tuple(one for key, one in rooms.items() if one != self._rooms.get(key))
         told = told_views.told(self._wall, self._words, self._told)
-        if not (changed or changed_rooms or texts or lines or told or facts != self._facts):
+        changed_stalls = tuple(one for key, one in stalls.items() if one != self._stalls.get(key))
+        something = (changed, changed_rooms, changed_stalls, texts, lines, told)
+        if not any(something) and facts == self._facts:
             return None
-        self._appliances, self._rooms, self._facts = now, rooms, facts
+        self._appliances, self._rooms, self._stalls, self._facts = now, rooms, stalls, facts
         self._texts = texts[-1].n if texts else self._texts
         self._lines = lines[-1].n if lines else self._lines
         self._told = told[-1].n if told else self._told
-        return News(appliances=changed, texts=texts, lines=lines, facts=facts, rooms=changed_rooms, told=told)
+        return News(
+            appliances=changed,
+            texts=texts,
+            lines=lines,
+            facts=facts,
+            rooms=changed_rooms,
+            stalls=changed_stalls,
+            told=told,
+        )
 
 
 async def events(wall: WallPort, words: Words) -> AsyncIterator[bytes]:

@@ -1,5 +1,5 @@
-"""The guided tours: of a dispenser, for who registers, and of a hotel's dryer, for who only pays. Their words; the
-page's script ticks them.
+"""The guided tours: of a dispenser, for who registers; of a public bathroom, for who types codes; of a hotel's dryer, for
+who only pays. Their words; the page's script ticks them.
 """
 
 from __future__ import annotations
@@ -81,6 +81,61 @@ _STEPS: Final = (
         target="#messages",
     ),
 )
+_STALL: Final = "[data-stall='1']"
+_BATH: Final = (
+    Step(
+        id="code",
+        fact="keypad_codes",
+        title=marked("Get a code"),
+        text=marked(
+            "Open Stall 1 as a phone: register, put ten yuan on the number at the counter, and get a code for the keypad."
+        ),
+        target=f"{_STALL} [data-test=open-as-phone]",
+    ),
+    Step(
+        id="type",
+        fact="typed",
+        title=marked("Type it"),
+        text=marked(
+            "Type it at the stall and confirm with #: with the mouse, or press the stall and use your keyboard. Water runs."
+        ),
+        target=f"{_STALL} [data-keypad]",
+    ),
+    Step(
+        id="soap",
+        fact="pauses",
+        title=marked("Soap"),
+        text=marked("* shuts the water and nothing counts; * again and it goes on. # ends the shower."),
+        target=f"{_STALL} [data-key='*']",
+    ),
+    Step(
+        id="without",
+        fact="offline_codes",
+        title=marked("Without a link"),
+        text=marked(
+            "Under Break something, pull the stall's cable. On the phone, a little later, there is a code that needs no link."
+        ),
+        target=f"{_STALL} [data-trouble=unplugged], {_STALL} .break",
+    ),
+    Step(
+        id="credit",
+        fact="offline_uses",
+        title=marked("Shower on credit"),
+        text=marked(
+            "Type its nine digits and #. The stall judges them by itself and lets water run for what the phone page held."
+        ),
+        target=f"{_STALL} [data-keypad]",
+    ),
+    Step(
+        id="settle",
+        fact="offline_bills",
+        title=marked("Plug it in"),
+        text=marked(
+            "End it with #, push the cable back in: what ran is billed, the rest of the hold is back on the balance."
+        ),
+        target=f"{_STALL} [data-trouble=unplugged], {_STALL} .break",
+    ),
+)
 _HOTEL: Final = (
     Step(
         id="choose",
@@ -130,6 +185,12 @@ TOURS: Final = (
         name=marked("Try it: six steps, three minutes"),
         done=marked("That was the whole way. Now break something."),
         steps=_STEPS,
+    ),
+    Tour(
+        id="bath",
+        name=marked("In a public bathroom: a code at the keypad, with and without a link, six steps"),
+        done=marked("That was the bathroom. Now type wrong codes until the keypad is locked."),
+        steps=_BATH,
     ),
     Tour(
         id="hotel",

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import ssl
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,13 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
+from coinslot.app import terminal_updates
 from coinslot.app.errors import Problem
+from coinslot.app.terminal_typing import show_and_type
 from coinslot.terminal import config as files
 from coinslot.terminal import identity as identities
 from coinslot.terminal.agent import Agent
 from coinslot.terminal.clock import BUILD_MS, RealClock
-from coinslot.terminal.events import KeyPressed, StopKey
 from coinslot.terminal.journal import FileJournal
 from coinslot.terminal.keepers import Keeper, Systemd, keepers
 from coinslot.terminal.mqtt import Account, MakeTls, MqttConnection
@@ -149,17 +149,37 @@ def run(arguments: Arguments) -> None:
         level=logging.INFO if arguments.verbose else logging.WARNING, format="%(levelname)s %(message)s"
     )
     try:
-        config = _config(arguments)
-        directory = Path(config.journal).expanduser()
-        identity = _identity(arguments, directory)
-        asyncio.run(_run(config, directory, identity))
+        by_hand = _config(arguments)
+        identity = _identity(arguments, Path(by_hand.journal).expanduser())
+        booted = terminal_updates.boot(by_hand, arguments.config, again_with(arguments))
+        booted = terminal_updates.with_config(booted, _overridden(booted.config, arguments))
+        restarting = asyncio.run(_run(booted, identity))
     except (files.ConfigError, identities.IdentityError) as error:
         what, _, advice = str(error).partition("\n")
         raise Problem(what, advice) from None
+    if restarting:
+        terminal_updates.again(booted, again_with(arguments))
+
+
+def again_with(arguments: Arguments) -> list[str]:
+    """The same command line for another start: what is claimed is claimed."""
+    words: list[str] = []
+    for name, value in (
+        ("--config", arguments.config),
+        ("--journal", arguments.journal),
+        ("--simulated", arguments.simulated),
+        ("--language", arguments.language),
+    ):
+        if value is not None:
+            words += [name, str(value)]
+    return [*words, "--verbose"] if arguments.verbose else words
 
 
 def _config(arguments: Arguments) -> files.FileConfig:
-    config = files.load(arguments.config)
+    return _overridden(files.load(arguments.config), arguments)
+
+
+def _overridden(config: files.FileConfig, arguments: Arguments) -> files.FileConfig:
     if arguments.journal is not None:
         config = replace(config, journal=str(arguments.journal))
     if arguments.simulated is not None:
@@ -186,12 +206,13 @@ def _identity(arguments: Arguments, directory: Path) -> identities.Identity:
     return identity
 
 
-async def _run(config: files.FileConfig, directory: Path, identity: identities.Identity) -> None:
-    clock = RealClock()
+async def _run(booted: terminal_updates.Boot, identity: identities.Identity) -> bool:
+    config, clock = booted.config, RealClock()
     settings = files.settings(config, identity.terminal_id)
+    settings = replace(settings, firmware=terminal_updates.firmware(config, booted.version))
     hardware = files.hardware(config, settings, clock)
     try:
-        await _serve(config, directory, identity, settings, hardware, clock)
+        return await _serve(booted, identity, settings, hardware, clock)
     finally:
         if isinstance(hardware, Closing):
             _close(hardware)
@@ -206,13 +227,14 @@ def _close(hardware: Closing) -> None:
 
 
 async def _serve(
-    config: files.FileConfig,
-    directory: Path,
+    booted: terminal_updates.Boot,
     identity: identities.Identity,
     settings: Settings,
     hardware: Hardware,
     clock: RealClock,
-) -> None:
+) -> bool:
+    """Until it is to end; whether it is to start anew."""
+    directory = booted.shelf.directory
     account = Account(
         terminal=TerminalId(identity.terminal_id),
         secret=identity.secret,
@@ -225,9 +247,10 @@ async def _serve(
         return agents[0].core.kept.wall_ms if agents else 0
 
     connection = MqttConnection(account, make_tls(directory, identity, clock, last_known_ms))
-    agent = Agent(settings, hardware, FileJournal(directory), connection, clock, QuoteRater())
+    updates = terminal_updates.updater(booted, identity, clock)
+    agent = Agent(settings, hardware, FileJournal(directory), connection, clock, QuoteRater(), updates)
     agents.append(agent)
-    watching = _keepers(config)
+    watching = _keepers(booted.config)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -239,9 +262,10 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop)
     if isinstance(hardware, SimulatedAppliance):
-        _show_and_type(loop, hardware)
+        show_and_type(loop, hardware)
     with Watchdog(agent, watching):
         await agent.run()
+    return updates.restarting
 
 
 def _keepers(config: files.FileConfig) -> list[Keeper]:
@@ -270,24 +294,3 @@ def make_tls(
         return tls_context(ca, moment_ms(clock.wall_ms(), BUILD_MS, last_known_ms()))
 
     return make
-
-
-def _show_and_type(loop: asyncio.AbstractEventLoop, hardware: SimulatedAppliance) -> None:
-    """The simulated display on standard output, its keys on standard input."""
-    for number, outlet in hardware.simulated.items():
-
-        def shown(lines: tuple[str, ...], qr: str | None, number: int = number) -> None:
-            print(f"[{number}] {' | '.join(lines)}{f' | {qr}' if qr else ''}", flush=True)
-
-        outlet.shown = shown
-    if not sys.stdin.isatty():
-        return
-
-    def typed() -> None:
-        line = sys.stdin.readline()
-        if not line:
-            loop.remove_reader(sys.stdin)
-        for key in line.strip():
-            hardware.press(StopKey(0) if key == "s" else KeyPressed(0, key))
-
-    loop.add_reader(sys.stdin, typed)

@@ -12,6 +12,7 @@ import msgspec
 
 from coinslot.app.errors import Problem
 from coinslot.app.terminal import make_tls
+from coinslot.app.terminal_updates import holding
 from coinslot.terminal import check as checks
 from coinslot.terminal import config as files
 from coinslot.terminal import identity as identities
@@ -58,7 +59,7 @@ def shut(path: Path | None) -> None:
 
 def _config(path: Path | None) -> files.FileConfig:
     try:
-        return files.load(path)
+        return holding(files.load(path), path)
     except files.ConfigError as error:
         what, _, advice = str(error).partition("\n")
         raise Problem(what, advice or "Correct the file; docs/terminal/wiring.md has every key.") from None

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from coinslot.terminal.entries import Entry
 from coinslot.terminal.views import Phase, View
-from coinslot.wire.messages import Up
+from coinslot.wire.messages import Up, Update
 
 
 class Append(Struct, frozen=True):
@@ -72,4 +72,26 @@ class Disconnect(Struct, frozen=True):
     """Drop the connection, if there is one."""
 
 
-Action: TypeAlias = Append | Note | Rewrite | OpenValve | ShutValve | Send | Display | Connect | Disconnect
+class Offered(Struct, frozen=True):
+    """An update was announced: have it judged, and perhaps loaded, beside everything else."""
+
+    update: Update
+
+
+class Restart(Struct, frozen=True):
+    """End the program so that it starts from what was put in place; nobody uses the appliance now."""
+
+
+Action: TypeAlias = (
+    Append
+    | Note
+    | Rewrite
+    | OpenValve
+    | ShutValve
+    | Send
+    | Display
+    | Connect
+    | Disconnect
+    | Offered
+    | Restart
+)

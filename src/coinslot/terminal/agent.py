@@ -29,6 +29,7 @@ from coinslot.terminal.journal import Journal, JournalError
 from coinslot.terminal.ports import Hardware, Outlet, Pressed
 from coinslot.terminal.rating import Rater
 from coinslot.terminal.settings import Settings
+from coinslot.terminal.updating.port import Updates
 from coinslot.wire.ids import new_id
 from coinslot.wire.records import FaultCode
 
@@ -67,6 +68,7 @@ class Agent:
         connection: Connection,
         clock: Clock | None = None,
         rater: Rater | None = None,
+        updates: Updates | None = None,
     ) -> None:
         self.config = config
         self.clock = clock if clock is not None else RealClock()
@@ -76,7 +78,8 @@ class Agent:
         self._journal = journal
         self._connection = connection
         self._rater = rater
-        self._hands = Hands(hardware, journal, connection)
+        self._updates = updates
+        self._hands = Hands(hardware, journal, connection, updates)
         self._core = Core(config, rater)
         self._events: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -84,6 +87,8 @@ class Agent:
         self._sensed_at = -SENSORS_MS
         hardware.listen(self.pressed)
         connection.listen(self)
+        if updates is not None:
+            updates.listen(self._put, self.stop)
 
     @property
     def core(self) -> Core:
@@ -140,6 +145,8 @@ class Agent:
         finally:
             self._hands.shut_all()
             self._journal.close()
+            if self._updates is not None:
+                await self._updates.close()
             await self._connection.close()
 
     async def _life(self) -> None:
@@ -157,6 +164,8 @@ class Agent:
                 wall_ms=self.clock.wall_ms(),
             )
         )
+        if self._updates is not None:
+            self._updates.began()
         while not self._stopping:
             self._turn()
             await self.clock.wait(self._wake, self._rest_ms())
@@ -184,6 +193,8 @@ class Agent:
         while self._events:
             self._feed(self._events.popleft())
         self._feed(Tick())
+        if self._updates is not None:
+            self._updates.turn(is_up=self._core.link.is_up)
 
     def _measure(self) -> None:
         sense = self.clock.ticks_ms() - self._sensed_at >= SENSORS_MS

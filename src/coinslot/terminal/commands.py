@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from coinslot.terminal.codes import Codes
+from coinslot.terminal.incoming import BadStart, understand
 from coinslot.terminal.linking import Linking
+from coinslot.terminal.renewing import Renewing
 from coinslot.terminal.sales import Sales
 from coinslot.terminal.screens import Screen
 from coinslot.terminal.sessions import Sessions
@@ -24,21 +26,37 @@ from coinslot.wire.messages import (
     Update,
     Welcome,
 )
+from coinslot.wire.records import DeclineReason
 
 
 class Commands:
     """What was configured, and who gets which message."""
 
     def __init__(
-        self, link: Linking, sessions: Sessions, sales: Sales, codes: Codes, screens: dict[int, Screen]
+        self,
+        link: Linking,
+        sessions: Sessions,
+        sales: Sales,
+        codes: Codes,
+        renewing: Renewing,
+        screens: dict[int, Screen],
     ) -> None:
         self._link = link
         self._sessions = sessions
         self._sales = sales
         self._codes = codes
+        self._renewing = renewing
         self._screens = screens
         self.config = Config()
         self.watched_until = 0
+
+    def received(self, data: bytes, now: int) -> None:
+        """The same, not yet parsed."""
+        message = understand(data)
+        if isinstance(message, BadStart):
+            self._sessions.decline(message.start, DeclineReason.LIMITS)
+        elif message is not None:
+            self.obey(message, now)
 
     def obey(self, message: Down, now: int) -> None:
         """A message for another link is dropped; a start among them is declined."""
@@ -54,6 +72,7 @@ class Commands:
                 if self._link.welcomed(message):
                     self._sales.relinked()
                     self._codes.relinked(message.now_ms)
+                    self._renewing.relinked()
             case Ack():
                 self._link.acked(message)
             case Stop(session=session):
@@ -72,7 +91,7 @@ class Commands:
             case Burn():
                 self._codes.offline.burn(message)
             case Update():
-                pass  # this agent is updated by the board's package manager, not over the link
+                self._renewing.offered(message)
             case _:
                 assert_never(message)
 

@@ -24,6 +24,18 @@ class ConfigError(Exception):
     """The file cannot be used; the text names the key and what to do."""
 
 
+class Trusted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may update this terminal, beside what its claim brought."""
+
+    keys: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")], ...], Meta(max_length=8)
+    ] = ()
+    """Ed25519 public keys, in hex, as `coinslot release keygen` prints them. Where there are any, those of the claim count
+    no more."""
+    operator: Annotated[str, Meta(pattern=r"^([A-Za-z0-9_-]{1,40})?$(?!\n)")] = ""
+    """The operator's id: releases signed for it alone are taken too."""
+
+
 class FileConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the file may say."""
 
@@ -41,6 +53,7 @@ class FileConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of the simulated appliance."""
     bus: dict[Name, BusTable] = {}
     """Serial ports by name."""
+    updates: Trusted = Trusted()
     watchdog: WatchdogTable | None = None
     wiring: tuple[Wiring, ...] = ()
     """What the outlets are wired to, one for each of them; empty for simulated and foreign hardware. In the file it

@@ -22,19 +22,21 @@ from coinslot.terminal.events import (
     MeterFailed,
     MeterRead,
     PackageChosen,
+    RestartWanted,
     SensorsRead,
     Shutdown,
     StopKey,
     Tick,
+    UpdateStands,
     ValveIs,
 )
-from coinslot.terminal.incoming import BadStart, understand
 from coinslot.terminal.kept import Kept
 from coinslot.terminal.keypad import CANCEL, Keypad
 from coinslot.terminal.linking import Linking
 from coinslot.terminal.pausing import Pauses
 from coinslot.terminal.rating import NoRater, Rater
 from coinslot.terminal.readings import Teller
+from coinslot.terminal.renewing import Renewing
 from coinslot.terminal.sales import Sales
 from coinslot.terminal.screens import Screen
 from coinslot.terminal.scribe import Scribe
@@ -42,7 +44,7 @@ from coinslot.terminal.sessions import Sessions
 from coinslot.terminal.settings import Settings
 from coinslot.terminal.taps import FOLLOW_MS, Tap
 from coinslot.wire.messages import Gone
-from coinslot.wire.records import DeclineReason, FaultCode, StopReason
+from coinslot.wire.records import FaultCode, StopReason
 
 
 class Core:
@@ -52,7 +54,7 @@ class Core:
         self.settings = settings
         self._rater = rater or NoRater()
         self._texts = Texts(settings.language)
-        self._scribe = Scribe(settings.journal_bytes)
+        self._scribe = scribe = Scribe(settings.journal_bytes)
         self.taps: dict[int, Tap] = {}
         self.link = Linking(self._scribe, settings.terminal, settings.firmware)
         self.sessions = Sessions(self._scribe, self.taps)
@@ -62,7 +64,10 @@ class Core:
         self._keypads: dict[int, Keypad] = {}
         self._sales = Sales(self._scribe, self.link, self.sessions, self._screens)
         self._codes = Codes(self._scribe, self.link, self.sessions, self._screens, self._keypads)
-        self._commands = Commands(self.link, self.sessions, self._sales, self._codes, self._screens)
+        self._renewing = Renewing(scribe, self.link, self.sessions, self._screens, self._keypads)
+        self._commands = Commands(
+            self.link, self.sessions, self._sales, self._codes, self._renewing, self._screens
+        )
         self._metered_at = 0
 
     @property
@@ -106,7 +111,7 @@ class Core:
             case MessageReceived(message=message):
                 self._commands.obey(message, self._scribe.now)
             case BytesReceived(data=data):
-                self._bytes(data)
+                self._commands.received(data, self._scribe.now)
             case MeterRead(outlet=outlet):
                 self._meter(event, self.taps.get(outlet))
             case MeterFailed(outlet=outlet):
@@ -127,8 +132,11 @@ class Core:
                     self.taps[outlet].reports(open_it=is_open, now=self._scribe.now)
             case Shutdown():
                 self._shut_down()
+            case UpdateStands() | RestartWanted():
+                self._renewing.hear(event)
             case Tick():
-                self._listen_for_power()
+                for tap in faults.silent(self.taps, self._scribe.now):
+                    self._fault(tap, FaultCode.SENSOR)
             case Boot():
                 pass
             case _:
@@ -200,12 +208,6 @@ class Core:
             for code in tap.draws(read.values[power.SENSOR], self._scribe.now):
                 self._fault(tap, code)
 
-    def _listen_for_power(self) -> None:
-        # At a tick, when the shell has asked every sensor: a loop that stood still is no silent sensor.
-        for tap in self.taps.values():
-            if tap.power.silent(self._scribe.now):
-                self._fault(tap, FaultCode.SENSOR)
-
     def _fault(self, tap: Tap, code: FaultCode) -> None:
         session = tap.run.about.session if tap.run is not None else None
         if session is not None:
@@ -234,13 +236,6 @@ class Core:
             self._screens[pressed.outlet].go_on()
         elif typed is not None:
             self._codes.typed(tap, typed, self._sales.request)
-
-    def _bytes(self, data: bytes) -> None:
-        message = understand(data)
-        if isinstance(message, BadStart):
-            self.sessions.decline(message.start, DeclineReason.LIMITS)
-        elif message is not None:
-            self._commands.obey(message, self._scribe.now)
 
     # ------------------------------------------------------------ after every event
 
@@ -288,6 +283,7 @@ class Core:
                 self._screens[outlet].end(ending, now)
         self._sales.tick()
         self._codes.tick()
+        self._renewing.tick()
         self.sessions.declined.clear()
         self.sessions.declined_in.clear()
         self.sessions.ended.clear()

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from coinslot.wire.ids import Id
-from coinslot.wire.messages import Down
+from coinslot.wire.messages import Down, UpdateKind, UpdateStep
 from coinslot.wire.registers import Registers
 
 
@@ -105,6 +105,20 @@ class ValveIs(Struct, frozen=True):
     open: bool
 
 
+class UpdateStands(Struct, frozen=True, kw_only=True):
+    """How the update of one kind stands now: the server is to know."""
+
+    kind: UpdateKind
+    serial: int
+    version: str
+    step: UpdateStep
+    detail: str = ""
+
+
+class RestartWanted(Struct, frozen=True):
+    """What was put in place runs after the next start: have it come when nobody minds."""
+
+
 class Tick(Struct, frozen=True):
     """Time passed. To be fed at least once a second, and four times a second while in use."""
 
@@ -127,6 +141,8 @@ Event: TypeAlias = (
     | Cancelled
     | SensorsRead
     | ValveIs
+    | UpdateStands
+    | RestartWanted
     | Tick
     | Shutdown
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from coinslot.terminal.scribe import Scribe
 from coinslot.terminal.taps import FOLLOW_MS, Tap
 from coinslot.wire.records import Fault, FaultCode
@@ -87,3 +89,9 @@ def _write(scribe: Scribe, tap: Tap, code: FaultCode, session: str | None, *, ac
             registers=dict(tap.registers),
         )
     )
+
+
+def silent(taps: Mapping[int, Tap], now: int) -> Iterator[Tap]:
+    """Outlets whose sensor of power is owed a word. To be asked at a tick, when the shell has asked every sensor: a
+    loop that stood still is no silent sensor."""
+    return (tap for tap in taps.values() if tap.power.silent(now))

@@ -13,7 +13,9 @@ from coinslot.terminal.actions import (
     Disconnect,
     Display,
     Note,
+    Offered,
     OpenValve,
+    Restart,
     Rewrite,
     Send,
     ShutValve,
@@ -23,7 +25,7 @@ from coinslot.terminal.layouts import LAYOUTS, Said, laid
 from coinslot.terminal.ports import Hardware
 from coinslot.terminal.settings import OutletSettings
 from coinslot.terminal.views import Phase, View
-from coinslot.wire.messages import Up
+from coinslot.wire.messages import Up, Update
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,16 @@ class Wire(Protocol):
         """Drop the connection."""
 
 
+class Updates(Protocol):
+    """Updates as the hands need them; none of these wait."""
+
+    def offered(self, update: Update) -> None:
+        """The server announces something."""
+
+    def restart(self) -> None:
+        """Nobody uses the appliance: now."""
+
+
 Observer = Callable[[Action], None]
 """Called before each action; what it raises stops the rest, as a loss of power would."""
 
@@ -48,10 +60,13 @@ Observer = Callable[[Action], None]
 class Hands:
     """Journal, valves, displays and connection of one terminal."""
 
-    def __init__(self, hardware: Hardware, journal: Journal, wire: Wire) -> None:
+    def __init__(
+        self, hardware: Hardware, journal: Journal, wire: Wire, updates: Updates | None = None
+    ) -> None:
         self._hardware = hardware
         self._journal = journal
         self._wire = wire
+        self._updates = updates
         self.observer: Observer | None = None
 
     def do(self, actions: Sequence[Action]) -> None:
@@ -95,6 +110,12 @@ class Hands:
                 self._wire.connect(link)
             case Disconnect():
                 self._wire.disconnect()
+            case Offered(update=update):
+                if self._updates is not None:
+                    self._updates.offered(update)
+            case Restart():
+                if self._updates is not None:
+                    self._updates.restart()
             case _:
                 assert_never(action)
 

@@ -33,6 +33,10 @@ class Identity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The CA to pin, in PEM; with it the link uses TLS and trusts nothing else."""
     tls: bool = False
     """TLS with the system's roots, for a broker with a public certificate."""
+    operator_id: Annotated[str, Meta(pattern=r"^([A-Za-z0-9_-]{1,40})?$(?!\n)")] = ""
+    """For whom releases are signed that this terminal takes, beside those for everybody."""
+    update_keys: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
+    """Ed25519 public keys, in hex: only what one of them signed is ever put in place."""
 
 
 def load(path: Path) -> Identity:

@@ -19,6 +19,10 @@ from coinslot.terminal.rating import QuoteRater
 from coinslot.terminal.settings import Language
 from coinslot.terminal.simulated import Model, SimulatedAppliance, settings_for, simulate
 from coinslot.terminal.trust import moment_ms, tls_context
+from coinslot.terminal.updating.port import Running, Trust
+from coinslot.terminal.updating.shelf import Shelf
+from coinslot.terminal.updating.updater import Updater
+from coinslot.terminal.updating.worker import ChildWorker
 from coinslot.wire.ids import TerminalId
 
 
@@ -33,6 +37,7 @@ async def _run(account: Account, folder: Path, ca: Path | None) -> None:
         MqttConnection(account, None if ca is None else lambda: tls_context(ca, now_ms)),
         clock,
         QuoteRater(),
+        Updater(Shelf(folder), ChildWorker(), Trust(), Running(), clock),
     )
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()

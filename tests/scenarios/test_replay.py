@@ -15,32 +15,43 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-from coinslot.app.replay_plan import Plan, make_plan
+from coinslot.app.replay_plan import Plan, Way, make_plan
 from coinslot.app.replay_results import LedgerCheck, Played, add_up
 from coinslot.app.replay_run import NOT_PLAYED, NOT_STARTED, Replay
 from coinslot.app.settings import Role
-from coinslot.app.stack import Stack
+from coinslot.app.stack import Stack, StackOptions
 from coinslot.engines.broker import BrokerAccess
+from coinslot.keyring import Keyring
 from coinslot.sandbox.replay.appliance import Kind
 from coinslot.sandbox.replay.traces import Second, Trace
 from coinslot.tariffs import dump_tariff, parse_tariff
 from coinslot.tariffs.named import NAMED
 from tests.support.engines import engine_folder
-from tests.support.recordings import HOLD_FEN, fen_by_hand, recorded_showers, showers_in
+from tests.support.recordings import HOLD_FEN, Shower, fen_by_hand, most_by_hand, recorded_showers, showers_in
 
 COVERED_ML = 23_833
 """The most whose price, 500.493 fen at 21 fen a litre, still rounds to the 500 held; 23,834 ml are 500.514."""
+CREDIT_FEN = 300
+TARIFFS = ("dispenser-litre", "shower-30s", "shower-litre")
+KEYRING = Keyring("a secret for tests alone, 32 letters")
 HEAD = "event_id,t_s,ml\n"
 
 
 @pytest.fixture
 async def stack(database_url: str, broker: BrokerAccess) -> AsyncIterator[Stack]:
-    async with Stack(database_url, broker, {Role.LINK, Role.SWEEP}) as running:
+    async with Stack(database_url, broker, {Role.LINK, Role.SWEEP}, StackOptions(keyring=KEYRING)) as running:
         yield running
 
 
-def planned(source: Path, tariff: str, *, speed: float | None = None, kind: Kind = Kind.SHOWER) -> Plan:
-    return make_plan(source, kind=kind, tariff=tariff, speed=speed, terminals=None)
+def planned(
+    source: Path,
+    tariff: str,
+    *,
+    speed: float | None = None,
+    kind: Kind = Kind.SHOWER,
+    way: Way = Way.SCAN,
+) -> Plan:
+    return make_plan(source, kind=kind, tariff=tariff, speed=speed, terminals=None, way=way)
 
 
 def written(folder: Path, rows: str) -> Path:
@@ -49,11 +60,24 @@ def written(folder: Path, rows: str) -> Path:
     return path
 
 
+def chosen(tariff: str, every: int, way: Way) -> tuple[Plan, dict[str, Shower]]:
+    """Some of the recorded showers: as they are played, and as they were read by hand."""
+    source = recorded_showers()
+    plan = planned(source, tariff, way=way)
+    plan = replace(plan, traces=plan.traces[::every])
+    names = {trace.event_id for trace in plan.traces}
+    showers = {event_id: shower for event_id, shower in showers_in(source).items() if event_id in names}
+    assert len(showers) == -(-145 // every)
+    return plan, showers
+
+
 async def played(
     plan: Plan, stack: Stack, broker: BrokerAccess, folder: Path, patience_s: float = 20.0
 ) -> tuple[dict[str, Played], LedgerCheck]:
     told: list[Played] = []
-    replay = Replay(plan, stack, broker, folder / "terminals", told.append, patience_s=patience_s)
+    replay = Replay(
+        plan, stack, broker, folder / "terminals", told.append, keyring=KEYRING, patience_s=patience_s
+    )
     await replay.prepare()
     events = await replay.run()
     assert len(told) == len(events) == len(plan.traces)
@@ -62,25 +86,23 @@ async def played(
 
 
 @pytest.mark.parametrize(
-    ("tariff", "every"),
+    ("tariff", "every", "way"),
     [
-        ("dispenser-litre", 15),
-        ("shower-30s", 15),
-        ("shower-litre", 5),
-        pytest.param("dispenser-litre", 1, marks=pytest.mark.long),
-        pytest.param("shower-30s", 1, marks=pytest.mark.long),
-        pytest.param("shower-litre", 1, marks=pytest.mark.long),
+        ("dispenser-litre", 15, Way.SCAN),
+        ("shower-30s", 15, Way.SCAN),
+        ("shower-litre", 5, Way.SCAN),
+        ("dispenser-litre", 15, Way.KEYPAD),
+        *(
+            pytest.param(tariff, 1, way, marks=pytest.mark.long)
+            for way in (Way.SCAN, Way.KEYPAD)
+            for tariff in TARIFFS
+        ),
     ],
 )
 async def test_recorded_showers_cost_what_they_cost_by_hand(
-    tariff: str, every: int, stack: Stack, broker: BrokerAccess, tmp_path: Path
+    tariff: str, every: int, way: Way, stack: Stack, broker: BrokerAccess, tmp_path: Path
 ) -> None:
-    source = recorded_showers()
-    plan = planned(source, tariff)
-    plan = replace(plan, traces=plan.traces[::every])
-    chosen = {trace.event_id for trace in plan.traces}
-    showers = {event_id: shower for event_id, shower in showers_in(source).items() if event_id in chosen}
-    assert len(showers) == -(-145 // every)
+    plan, showers = chosen(tariff, every, way)
     events, books = await played(plan, stack, broker, tmp_path)
     assert [event.problem for event in events.values() if not event.settled] == []
     cut = 0
@@ -102,6 +124,42 @@ async def test_recorded_showers_cost_what_they_cost_by_hand(
     assert books.ok
     assert books.revenue_minor == sum(min(fen_by_hand(tariff, each), HOLD_FEN) for each in showers.values())
     assert books.faults == ()
+    assert (books.promised, books.paid_in_minor) == (0, HOLD_FEN * len(showers))
+    assert books.wallets_minor == HOLD_FEN * len(showers) - books.revenue_minor
+
+
+@pytest.mark.parametrize(
+    ("tariff", "every"),
+    [
+        ("dispenser-litre", 15),
+        *(pytest.param(tariff, 1, marks=pytest.mark.long) for tariff in TARIFFS),
+    ],
+)
+async def test_by_codes_without_a_link_showers_cost_the_same_up_to_the_credit(
+    tariff: str, every: int, stack: Stack, broker: BrokerAccess, tmp_path: Path
+) -> None:
+    plan, showers = chosen(tariff, every, Way.OFFLINE)
+    assert plan.credit_minor == CREDIT_FEN
+    most = most_by_hand(tariff, CREDIT_FEN)
+    events, books = await played(plan, stack, broker, tmp_path)
+    assert [event.problem for event in events.values() if not event.settled] == []
+    due: dict[str, int] = {}
+    for event_id, shower in showers.items():
+        event = events[event_id]
+        assert event.held_minor == CREDIT_FEN, event_id
+        if shower.ml > most.ml or shower.seconds > most.seconds:
+            due[event_id] = fen_by_hand(tariff, most)
+            assert (event.end, event.cut_by_hold) == ("limit", True), event_id
+            assert event.register_ml == most.ml or event.register_s == most.seconds, event_id
+        else:
+            due[event_id] = fen_by_hand(tariff, shower)
+            seen = (event.end, event.register_ml, event.register_s)
+            assert seen == ("key", shower.ml, shower.seconds), event_id
+        assert (event.charge_minor, event.captured_minor) == (due[event_id], due[event_id]), event_id
+        assert event.released_minor == CREDIT_FEN - due[event_id], event_id
+    assert books.ok
+    assert (books.promised, books.revenue_minor) == (0, sum(due.values()))
+    assert books.wallets_minor == HOLD_FEN * len(showers) - sum(due.values())
 
 
 async def test_a_limit_in_seconds_cuts_in_its_very_moment(

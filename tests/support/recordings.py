@@ -89,6 +89,17 @@ def showers_in(file: Path) -> dict[str, Shower]:
     return showers
 
 
+def most_by_hand(tariff: str, fen: int) -> Shower:
+    """How far so many fen go, found by trying: the most millilitres, or seconds, that cost no more; the other is beyond
+    every recording."""
+    ml, seconds = 1_000_000, 100_000
+    if tariff == "shower-30s":
+        seconds = max(s for s in range(1, 10_000) if fen_by_hand(tariff, Shower("", 0, 1, s)) <= fen)
+    else:
+        ml = max(ml for ml in range(1, 200_000) if fen_by_hand(tariff, Shower("", ml, 0, 0)) <= fen)
+    return Shower("", ml, 1, seconds)
+
+
 def fen_by_hand(tariff: str, shower: Shower) -> int:
     """What the shower costs when nothing cuts it, in fen, half a fen up."""
     match tariff:

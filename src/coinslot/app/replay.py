@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -21,18 +16,18 @@ from nats.errors import Error as NatsError
 from rich.console import Console
 
 from coinslot.app.errors import Problem
-from coinslot.app.installation import Installation, external_broker, open_installation, terminal_door
+from coinslot.app.installation import Installation
 from coinslot.app.logs import LogFormat, set_up_logs
+from coinslot.app.replay_engines import end_on_sigterm, kept_alive, open_for, own_folder, server_keyring
 from coinslot.app.replay_guests import open_guests
-from coinslot.app.replay_plan import Pay, Plan, Where, make_plan, parse_speed
+from coinslot.app.replay_plan import Pay, Plan, Way, Where, make_plan, parse_speed
 from coinslot.app.replay_results import Report, add_up
 from coinslot.app.replay_run import Replay
 from coinslot.app.replay_show import Watch, show
-from coinslot.app.settings import LogLevel, Role, Settings, load_settings
+from coinslot.app.settings import LogLevel, Role
 from coinslot.app.stack import Stack, StackOptions
 from coinslot.engines.connect import ensure_database
 from coinslot.engines.migrate import migrate
-from coinslot.engines.supervise import supervise
 from coinslot.sandbox.replay.appliance import Kind
 
 GUESTS_PATIENCE_S = 180.0
@@ -43,6 +38,8 @@ Example:
   coinslot replay shower_flow_1s.csv --tariff dispenser-litre --json result.json
   coinslot replay taps.csv --kind faucet --tariff my-tariff.json --speed 60 --terminals 4
   coinslot replay cycles_power_10s.csv --tariff hotel-dryer
+  coinslot replay shower_flow_1s.csv --way keypad
+  coinslot replay shower_flow_1s.csv --way offline --credit 3.00
   coinslot replay cycles_power_10s.csv --pay direct --package min-60
 
 TRACE.csv has either the columns event_id,t_s,ml: which use, second of it, millilitres in that second; a second
@@ -76,6 +73,20 @@ The exit code is 1 when a use was not settled or the books do not fit.
     "phone, at a sandbox of WeChat Pay and Alipay of the replay's own.",
 )
 @click.option(
+    "--way",
+    type=click.Choice([way.value for way in Way]),
+    default=Way.SCAN.value,
+    show_default=True,
+    help="How a customer with a balance begins: on the page behind the appliance's sticker; by a code from the phone, "
+    "typed on its keypad; or by a code for the time without a link, with the link cut before and back after each use.",
+)
+@click.option(
+    "--credit",
+    metavar="AMOUNT",
+    help="With --way offline: what one code is good for, and where its use is cut.  [default: 3.00, or the tariff's "
+    "hold where that is less]",
+)
+@click.option(
     "--package",
     metavar="ID",
     help="What guests buy: a package of the tariff.  [default: the first with a deposit, else the first]",
@@ -105,6 +116,8 @@ def command(
     kind: str | None,
     tariff: str | None,
     pay: str,
+    way: str,
+    credit: str | None,
     package: str | None,
     speed: str,
     terminals: int | None,
@@ -125,6 +138,8 @@ def command(
         where=Where.GIVEN if server else Where.OWN,
         pay=Pay(pay),
         package=package,
+        way=Way(way),
+        credit=credit,
     )
     if out is not None:
         _check_writable(out)
@@ -146,9 +161,9 @@ def replay(plan: Plan, watch: Watch) -> Report:
     began_s = time.monotonic()
     try:
         with (
-            _end_on_sigterm(),
-            _folder() as folder,
-            _installation(plan, folder, watch) as installation,
+            end_on_sigterm(),
+            own_folder() as folder,
+            open_for(plan, folder, watch) as installation,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
         ):
             report = loop.run(_play(plan, installation, folder, watch))
@@ -175,8 +190,8 @@ async def _play(plan: Plan, installation: Installation, folder: Path, watch: Wat
         await ensure_database(installation.database_url)
         await migrate(installation.database_url)
     async with contextlib.AsyncExitStack() as ending:
-        await ending.enter_async_context(_kept_alive(installation, watch))
-        guests, options = None, StackOptions()
+        await ending.enter_async_context(kept_alive(installation, watch))
+        guests, options = None, StackOptions(keyring=server_keyring(plan))
         if plan.pay is Pay.DIRECT:
             roles |= {Role.WEB}  # which is where providers tell of payments
             guests, options = await ending.enter_async_context(
@@ -192,7 +207,15 @@ async def _play(plan: Plan, installation: Installation, folder: Path, watch: Wat
             Stack(installation.database_url, installation.broker, roles, options)
         )
         with watch.playing(plan) as on_played:
-            run = Replay(plan, stack, installation.broker, folder / "terminals", on_played, guests=guests)
+            run = Replay(
+                plan,
+                stack,
+                installation.broker,
+                folder / "terminals",
+                on_played,
+                guests=guests,
+                keyring=options.keyring,
+            )
             await run.prepare()
             watch.say(f"playing {len(plan.traces)} uses on {plan.terminals} terminals")
             began_s = time.monotonic()
@@ -210,76 +233,14 @@ async def _play(plan: Plan, installation: Installation, folder: Path, watch: Wat
         speed=plan.speed_text,
         pay=plan.pay.value,
         package=plan.package,
+        way=plan.way.value,
+        credit_minor=plan.credit_minor,
         events=tuple(events),
         totals=totals,
         ledger=ledger,
         play_s=round(play_s, 3),
         wall_s=0.0,
     )
-
-
-@contextlib.asynccontextmanager
-async def _kept_alive(installation: Installation, watch: Watch) -> AsyncIterator[None]:
-    """An engine that dies meanwhile is started again; what cannot be is told, and the uses fail by themselves."""
-    keeping = asyncio.create_task(
-        supervise(
-            installation.children,
-            restarted=lambda engine: watch.say(f"{engine.name} had died and runs again"),
-        )
-    )
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        await asyncio.wait([keeping])
-        if not keeping.cancelled() and (error := keeping.exception()) is not None:
-            watch.say(f"an engine could not be kept alive: {error}")
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder that goes with us, and that the engines' own user may pass through when we are root."""
-    path = Path(tempfile.mkdtemp(prefix="coinslot-replay-"))
-    path.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path)
-
-
-@contextlib.contextmanager
-def _installation(plan: Plan, folder: Path, watch: Watch) -> Iterator[Installation]:
-    if plan.where is Where.OWN:
-        # Not load_settings: nothing that is set for an installation here may lead the replay into its books.
-        with open_installation(Settings(data_dir=folder), watch.say) as own:
-            yield own
-            watch.say("stopping the engines")
-        return
-    settings = load_settings()
-    broker = external_broker(settings)
-    if settings.database_url is None or broker is None:
-        raise Problem(
-            "--server needs a server whose database and broker are known here",
-            "Set COINSLOT_DATABASE_URL, COINSLOT_NATS_URL and the broker's secrets, or leave --server out.",
-        )
-    yield Installation(settings.database_url, broker, (), terminal_door(settings, broker))
-
-
-@contextlib.contextmanager
-def _end_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does, so that the engines are stopped and the folder is removed.
-
-    SIGINT is asked for by name: a shell starts its background jobs with it ignored, and the loop then leaves it so.
-    """
-    before = {
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)),
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _check_writable(out: Path) -> None:

@@ -10,13 +10,16 @@ from msgspec import Struct
 
 from coinslot.app.errors import Problem
 from coinslot.app.hotel_tariffs import HOTEL
-from coinslot.money import parse_amount
-from coinslot.sandbox.replay.appliance import Kind
+from coinslot.fleet.offline_credit import MAX_OFFLINE_CREDIT
+from coinslot.money import MoneyError, format_amount, parse_amount
+from coinslot.sandbox.replay.appliance import OUTLET, Kind
 from coinslot.sandbox.replay.cycles import Cycle
 from coinslot.sandbox.replay.files import TraceError
 from coinslot.sandbox.replay.recordings import Recording, read_recordings
-from coinslot.tariffs import Tariff, TariffError, parse_tariff
+from coinslot.settlement.offline.terms import Sold, freeze
+from coinslot.tariffs import Tariff, TariffError, dump_tariff, parse_tariff
 from coinslot.tariffs.named import NAMED
+from coinslot.wire.ids import ApplianceId, OperatorId, TariffId
 from coinslot.wire.registers import Register
 
 MAX_SPEED = "max"
@@ -24,6 +27,8 @@ AT_MAX_SPEED = 8
 """Terminals at full speed: enough to keep database and broker busy while others wait for an answer."""
 GUESTS_AT_MAX_SPEED = 16
 """More, with less to do each: one appliance makes at most ten codes a minute."""
+CREDIT_MINOR = 300
+"""What a code without a link is good for, where nothing else is said and the tariff's hold is no less."""
 BY_FORM: Mapping[Kind, str] = {
     Kind.SHOWER: "shower-litre",
     Kind.FAUCET: "shower-litre",
@@ -50,6 +55,17 @@ class Pay(StrEnum):
     """By a guest on the appliance, with a phone: a package of the tariff."""
 
 
+class Way(StrEnum):
+    """How a customer with a balance begins."""
+
+    SCAN = "scan"
+    """On the appliance's page, behind the code on its sticker."""
+    KEYPAD = "keypad"
+    """By a code from the phone, typed on the appliance's keypad; the server opens."""
+    OFFLINE = "offline"
+    """By a code made for the time without a link, with the link cut; the terminal opens by itself."""
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """One replay."""
 
@@ -65,11 +81,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     pay: Pay = Pay.WALLET
     package: str = ""
     """What guests buy."""
+    way: Way = Way.SCAN
+    credit_minor: int = 0
+    """What a code without a link is good for; 0 where the way is another."""
 
     @property
     def balance_minor(self) -> int:
-        """What each customer has: the hold, and something where nothing is held."""
-        return max(1, parse_amount(self.tariff.hold, self.tariff.currency))
+        """What each customer has: the hold, and something where nothing is held; a code's credit where that is more."""
+        return max(1, self.credit_minor, parse_amount(self.tariff.hold, self.tariff.currency))
 
     @property
     def speed_text(self) -> str:
@@ -87,8 +106,11 @@ def make_plan(
     where: Where = Where.OWN,
     pay: Pay = Pay.WALLET,
     package: str | None = None,
+    way: Way = Way.SCAN,
+    credit: str | None = None,
 ) -> Plan:
-    """Problem names what is wrong with recording or tariff. `kind`, `tariff` and `package` have defaults that fit."""
+    """Problem names what is wrong with recording or tariff. `kind`, `tariff`, `package` and `credit` have defaults
+    that fit."""
     try:
         traces = read_recordings(source)
     except TraceError as error:
@@ -103,6 +125,8 @@ def make_plan(
             "--pay direct needs providers of the replay's own",
             "Leave --server out: a running server has merchants of its own, and real ones take real money.",
         )
+    _check_way(way, pay, chosen, credit)
+    credit_minor = credit_of(price, credit, name) if way is Way.OFFLINE else 0
     at_max = AT_MAX_SPEED if pay is Pay.WALLET else GUESTS_AT_MAX_SPEED
     wanted = terminals or (at_max if speed is None else 1)
     return Plan(
@@ -116,7 +140,58 @@ def make_plan(
         where=where,
         pay=pay,
         package=bought,
+        way=way,
+        credit_minor=credit_minor,
     )
+
+
+def _check_way(way: Way, pay: Pay, kind: Kind, credit: str | None) -> None:
+    if way is not Way.SCAN and pay is Pay.DIRECT:
+        raise Problem(
+            f"--way {way.value} is for customers with a balance, and guests pay on the appliance",
+            "Leave --pay direct or --way out.",
+        )
+    if way is not Way.SCAN and kind is Kind.FAUCET:
+        raise Problem(f"--way {way.value} needs a keypad, and a faucet has none", "Say --kind shower.")
+    if way is not Way.OFFLINE and credit is not None:
+        raise Problem(
+            "--credit is what a code without a link is good for", "Say --way offline, or leave it out."
+        )
+
+
+def credit_of(tariff: Tariff, asked: str | None, name: str) -> int:
+    """What a code without a link is good for, in minor units. Problem where none could be had for it."""
+    hold_minor = parse_amount(tariff.hold, tariff.currency)
+    try:
+        credit_minor = (
+            min(hold_minor or CREDIT_MINOR, CREDIT_MINOR)
+            if asked is None
+            else parse_amount(asked, tariff.currency)
+        )
+    except MoneyError as error:
+        raise Problem(f"--credit: {error}", "Write an amount such as 3.00.") from error
+    if not 1 <= credit_minor <= MAX_OFFLINE_CREDIT:
+        most = format_amount(MAX_OFFLINE_CREDIT, tariff.currency)
+        raise Problem(
+            f"--credit cannot be {asked}", f"Say an amount above 0 and up to {most} {tariff.currency}."
+        )
+    sold = Sold(
+        operator_id=OperatorId("replay"),
+        outlet=OUTLET,
+        appliance_id=ApplianceId("replay"),
+        tariff_id=TariffId("replay"),
+        version=1,
+        body=dump_tariff(tariff),
+        credit_minor=credit_minor,
+        pause_s=0,
+        currency=tariff.currency,
+    )
+    if freeze(sold) is None:
+        raise Problem(
+            f"no code without a link can be had by {name} for {format_amount(credit_minor, tariff.currency)}",
+            "Say a higher --credit, or choose a tariff for customers with a balance.",
+        )
+    return credit_minor
 
 
 def package_of(tariff: Tariff, asked: str | None, name: str) -> str:

@@ -83,8 +83,14 @@ class LedgerCheck(Struct, frozen=True, kw_only=True):
     held_minor: int
     """What is still held for these sessions; 0 once all are settled."""
     agrees: bool
-    """The ledger's revenue is what the sessions say was captured, nothing is held any more, and what guests did not
-    use has gone back to them."""
+    """The ledger's revenue is what the sessions say was captured, nothing is held or promised any more, wallets hold
+    all that was paid in and not earned, and what guests did not use has gone back to them."""
+    paid_in_minor: int = 0
+    """What customers had on their wallets before."""
+    wallets_minor: int = 0
+    """What they have there now."""
+    promised: int = 0
+    """Sessions whose code without a link was neither used nor given up; 0 once all is told."""
     refunded_minor: int = 0
     """What providers say went back to guests."""
 
@@ -105,6 +111,9 @@ class Report(Struct, frozen=True, kw_only=True):
     speed: str
     pay: str = "wallet"
     package: str = ""
+    way: str = "scan"
+    credit_minor: int = 0
+    """What a code without a link was good for; 0 where there were none."""
     events: tuple[Played, ...]
     totals: Totals
     ledger: LedgerCheck
@@ -117,6 +126,11 @@ class Report(Struct, frozen=True, kw_only=True):
     def ok(self) -> bool:
         """Every use was settled and the books fit."""
         return self.totals.failed == 0 and self.ledger.ok
+
+    @property
+    def violations(self) -> int:
+        """Uses that did not come to their proper end, faults of the books, and books that say other than the uses."""
+        return self.totals.failed + len(self.ledger.faults) + int(not self.ledger.agrees)
 
     @property
     def slowest(self) -> list[Played]:

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-import asyncpg
 import msgspec
-from msgspec import Struct
 
+from coinslot.app.replay_begin import SESSION, Beginning, NotBegun, Work
 from coinslot.app.replay_books import check_books
 from coinslot.app.replay_guests import Guests
 from coinslot.app.replay_lines import blank, filled, reviewed
-from coinslot.app.replay_plan import Plan
+from coinslot.app.replay_plan import Plan, Way
 from coinslot.app.replay_results import LedgerCheck, Played
 from coinslot.app.seed import BY, make_fleet, make_paying_customers
 from coinslot.app.stack import Stack
 from coinslot.engines.broker import BrokerAccess
+from coinslot.engines.connect import UNANSWERED
 from coinslot.fleet.bulk import TerminalCredentials
 from coinslot.fleet.models import Operator
+from coinslot.fleet.offline_credit import set_offline_credit
 from coinslot.fleet.rules import ApplianceKind
 from coinslot.fleet.store import create_operator
 from coinslot.fleet.tariff_store import add_tariff
-from coinslot.ledger.errors import LedgerError
+from coinslot.keyring import Keyring
+from coinslot.sandbox.appliances.cable import Cable
 from coinslot.sandbox.replay.appliance import OUTLET, Kind
 from coinslot.sandbox.replay.player import PATIENCE_S, Player, Stalled
 from coinslot.sandbox.replay.recordings import Recording
 from coinslot.sessions.model import Session
-from coinslot.settlement.ports import Conflict
-from coinslot.settlement.requests import Refused, StartAnswer, StartRequest
-from coinslot.settlement.rows import SESSION_COLUMNS, session_of
+from coinslot.settlement.rows import session_of
 from coinslot.tariffs import dump_tariff
+from coinslot.terminal.display import money
+from coinslot.terminal.events import KeyPressed
 from coinslot.terminal.mqtt import Account
-from coinslot.wire.ids import CustomerId, new_id
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, new_id
 
 log = logging.getLogger(__name__)
 
@@ -51,21 +54,9 @@ _KINDS = {
     Kind.SOCKET: ApplianceKind.DRYER,
 }
 
-_DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-
-_SESSION = f"SELECT {SESSION_COLUMNS} FROM session s WHERE s.operator_id = $1 AND s.session_id = $2"
 _REVIEWS = "SELECT session_id, reason, detail FROM review WHERE operator_id = $1 ORDER BY review_id"
 OnPlayed = Callable[[Played], None]
 """Told of each use as it ends."""
-
-
-class Work(Struct, frozen=True):
-    """One use still to be played, and by whom; `number` is its place in the recording."""
-
-    number: int
-    trace: Recording
-    customer: CustomerId | None
-    """None for a guest, who pays on the appliance."""
 
 
 class Replay:
@@ -80,11 +71,13 @@ class Replay:
         on_played: OnPlayed,
         *,
         guests: Guests | None = None,
+        keyring: Keyring | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._plan = plan
         self._stack = stack
         self._guests = guests
+        self._keyring = keyring
         self._broker = broker
         self._folder = folder
         self._on_played = on_played
@@ -93,6 +86,7 @@ class Replay:
         self._todo: deque[Work] = deque()
         self._fleet: list[TerminalCredentials] = []
         self._operator: Operator
+        self._beginning: Beginning
 
     async def run(self) -> list[Played]:
         """Play everything, once prepared; the uses in the recording's order. What fails is told in its line."""
@@ -144,6 +138,17 @@ class Replay:
                     currency=tariff.currency,
                     amount_minor=plan.balance_minor,
                 )
+            if plan.way is Way.OFFLINE:
+                await set_offline_credit(connection, own, self._fleet[0].site_id, plan.credit_minor, by=BY)
+        self._beginning = Beginning(
+            way=plan.way,
+            pool=self._stack.pool,
+            starter=self._stack.starter,
+            operator=OperatorId(own),
+            guests=self._guests,
+            keyring=self._keyring,
+            patience_s=self._patience_s,
+        )
         pairs = zip(plan.traces, customers, strict=True)
         self._todo.extend(Work(number, *pair) for number, pair in enumerate(pairs))
 
@@ -158,13 +163,33 @@ class Replay:
         async with self._player(account) as player:
             while todo and failures < FAILURES:
                 work = todo.popleft()
-                played = await self._use(player, work)
+                played = await self._use(player, credentials.appliance_id, work)
                 failures = 0 if played.settled else failures + 1
                 self._tell(work, played)
 
-    def _player(self, account: Account) -> Player:
+    @contextlib.asynccontextmanager
+    async def _player(self, account: Account) -> AsyncIterator[Player]:
         plan = self._plan
-        return Player(account, self._folder, plan.kind, plan.speed, patience_s=self._patience_s)
+        cable = None
+        if plan.way is Way.OFFLINE:
+            cable = Cable(account.host, account.port)
+            await cable.open()
+            host, port = cable.address
+            account = msgspec.structs.replace(account, host=host, port=port)
+        try:
+            async with Player(
+                account,
+                self._folder,
+                plan.kind,
+                plan.speed,
+                patience_s=self._patience_s,
+                stops=None if plan.way is Way.SCAN else KeyPressed(OUTLET, "#"),
+                cable=cable,
+            ) as player:
+                yield player
+        finally:
+            if cable is not None:
+                await cable.close()
 
     def _tell(self, work: Work, played: Played) -> None:
         self._played[work.number] = played
@@ -172,63 +197,25 @@ class Replay:
 
     # ------------------------------------------------------------ one use
 
-    async def _use(self, player: Player, work: Work) -> Played:
+    async def _use(self, player: Player, appliance: ApplianceId, work: Work) -> Played:
         """From the customer's start to the settled session. Whatever fails is in the answer."""
         began_s = time.monotonic()
         session: Session | None = None
-        problem: str | None = None
         try:
-            await player.fresh_link()
-            session, problem = await self._begin(player, work)
-            if session is not None and problem is None:
-                problem = await self._draw(player, session, work.trace)
+            await self._beginning.linked(player)
+            session = await self._beginning.begin(player, appliance, work)
+            problem = await self._draw(player, session, work.trace)
+        except NotBegun as error:
+            problem = error.why
         except Stalled as error:
             problem = f"waited in vain for {error.what}"
         played = blank(work.trace, NOT_STARTED, problem)
         if session is not None:
             ended, late = await self._settled(session)
-            played = filled(played, ended, self._plan, problem or late)
+            played = filled(played, ended, self._plan, problem or late or self._misread(player, ended))
         return msgspec.structs.replace(
             played, terminal_id=player.terminal, took_ms=int((time.monotonic() - began_s) * 1000)
         )
-
-    async def _begin(self, player: Player, work: Work) -> tuple[Session | None, str | None]:
-        if work.customer is not None:
-            return await self._start(player, work.customer)
-        assert self._guests is not None  # who has no wallet is a guest
-        session = await self._guests.buys(player, work.number, work.trace)
-        row = await self._stack.pool.fetchrow(_SESSION, self._operator.operator_id, session)
-        return (
-            (None, "the terminal runs for a session that is not stored")
-            if row is None
-            else (session_of(row), None)
-        )
-
-    async def _start(self, player: Player, customer: CustomerId) -> tuple[Session | None, str | None]:
-        request = StartRequest(
-            operator=self._operator.operator_id,
-            customer=customer,
-            terminal=player.terminal,
-            outlet=OUTLET,
-            key=f"replay:{customer}",
-        )
-        try:
-            async with asyncio.timeout(self._patience_s):
-                answer = await self._answer(request)
-        except (Conflict, LedgerError, TimeoutError) as error:
-            return None, f"the start failed: {error or type(error).__name__}"
-        if isinstance(answer, Refused):
-            return None, f"the start was refused: {answer.reason.value}"
-        return answer, None
-
-    async def _answer(self, request: StartRequest) -> StartAnswer:
-        """As a customer who presses again while the database is away: the same key is the same session."""
-        while True:
-            try:
-                return await self._stack.starter.start(request)
-            except _DATABASE_ERRORS as error:
-                log.info("a start is tried again: %s", error or type(error).__name__)
-            await asyncio.sleep(_LOOK_S)
 
     async def _draw(self, player: Player, session: Session, trace: Recording) -> str | None:
         if not await player.opened(session.command):
@@ -238,8 +225,17 @@ class Replay:
         except Stalled:
             await player.stop()
             raise
-        await player.reported()
+        await (player.line.joined() if player.line.is_cut else player.line.reported())
         return None
+
+    def _misread(self, player: Player, ended: Session) -> str | None:
+        """Whoever types a code has no page before them: the display says what it came to."""
+        if self._plan.way is Way.SCAN or ended.captured_minor is None:
+            return None
+        bill = money(ended.captured_minor, ended.currency)
+        if any(bill in row.split() for row in player.shown):
+            return None
+        return f"the display's bill does not say {bill}"
 
     async def _settled(self, session: Session) -> tuple[Session, str | None]:
         """The session once it is over, or as it is when that does not come.
@@ -249,8 +245,8 @@ class Replay:
         deadline_s = time.monotonic() + self._patience_s
         while True:
             try:
-                row = await self._stack.pool.fetchrow(_SESSION, session.operator, session.id)
-            except _DATABASE_ERRORS as error:
+                row = await self._stack.pool.fetchrow(SESSION, session.operator, session.id)
+            except UNANSWERED as error:
                 log.info("a session is looked at again: %s", error or type(error).__name__)
                 row = None
             found = session if row is None else session_of(row)
@@ -267,10 +263,11 @@ class Replay:
         own, currency = self._operator.operator_id, self._plan.tariff.currency
         pool = self._stack.pool
         if self._guests is None:
-            return await check_books(pool, own, currency, captured_minor)
+            paid_in_minor = len(self._plan.traces) * self._plan.balance_minor
+            return await check_books(pool, own, currency, captured_minor, paid_in_minor)
         refunded_minor = await self._guests.refunded(pool)
         released_minor = sum(played.released_minor or 0 for played in self._played.values())
-        check = await check_books(pool, own, currency, captured_minor)
+        check = await check_books(pool, own, currency, captured_minor, None)
         return msgspec.structs.replace(
             check,
             refunded_minor=refunded_minor,

@@ -9,12 +9,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from coinslot.app.replay_plan import Plan
+from coinslot.app.replay_plan import Plan, Way
 from coinslot.app.replay_results import Played, Report
 from coinslot.app.replay_run import OnPlayed
 from coinslot.money import format_amount
 
 FAILED_SHOWN = 20
+_WAYS = {
+    Way.SCAN: "",
+    Way.KEYPAD: ", by codes typed on keypads",
+    Way.OFFLINE: ", by codes typed without a link",
+}
 
 
 class Watch:
@@ -65,7 +70,9 @@ def show(report: Report, console: Console) -> None:
 def _show_totals(report: Report, console: Console) -> None:
     totals = report.totals
     table = Table(
-        title=f"{totals.events} uses by {report.tariff}" + (f", {report.package}" if report.package else ""),
+        title=f"{totals.events} uses by {report.tariff}"
+        + (f", {report.package}" if report.package else "")
+        + _WAYS[Way(report.way)],
         show_header=False,
         title_style="bold",
         min_width=60,
@@ -73,6 +80,9 @@ def _show_totals(report: Report, console: Console) -> None:
     table.add_column()
     table.add_column(justify="right")
     table.add_row("Settled", f"{totals.settled} of {totals.events}")
+    table.add_row("Violations", str(report.violations))
+    if report.credit_minor:
+        table.add_row("Credit of a code", _money(report.credit_minor, report.currency))
     table.add_row("Cut by the hold", str(totals.cut_by_hold))
     recorded = _wh(totals.recorded_mwh) if totals.recorded_mwh else _litres(totals.recorded_ml)
     metered = _wh(totals.register_wh * 1000) if totals.recorded_mwh else _litres(totals.register_ml)
@@ -130,8 +140,13 @@ def _show_ledger(report: Report, console: Console) -> None:
     if check.ok:
         console.print(
             f"[green]✓[/green] The books fit: {check.entries} entries, {check.postings} postings recomputed, "
-            f"{_money(check.revenue_minor, report.currency)} earned, nothing held any more."
+            f"{_money(check.revenue_minor, report.currency)} earned, nothing held or promised any more."
         )
+        if check.paid_in_minor:
+            console.print(
+                f"[green]✓[/green] Wallets have {_money(check.wallets_minor, report.currency)} left of "
+                f"{_money(check.paid_in_minor, report.currency)}."
+            )
         return
     for fault in check.faults:
         console.print(f"✗ {fault}", style="red", markup=False)
@@ -139,7 +154,9 @@ def _show_ledger(report: Report, console: Console) -> None:
         console.print(
             f"✗ The ledger earned {_money(check.revenue_minor, report.currency)} and still holds "
             f"{_money(check.held_minor, report.currency)}; the sessions captured "
-            f"{_money(report.totals.captured_minor, report.currency)}.",
+            f"{_money(report.totals.captured_minor, report.currency)}; wallets have "
+            f"{_money(check.wallets_minor, report.currency)} left of "
+            f"{_money(check.paid_in_minor, report.currency)}; {check.promised} sessions are promised yet.",
             style="red",
             markup=False,
         )

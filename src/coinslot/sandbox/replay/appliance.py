@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from coinslot.sandbox.replay.clock import StepClock
 from coinslot.sandbox.replay.running import Running
-from coinslot.terminal.events import Cancelled, PackageChosen, StopKey
+from coinslot.terminal.events import Cancelled, KeyPressed, PackageChosen
 from coinslot.terminal.ports import Outlet, Pressed
 from coinslot.terminal.settings import Language, OutletSettings, Seconds, Settings
 from coinslot.terminal.views import View
@@ -115,19 +115,20 @@ class RecordedAppliance:
         """Whom to tell of keys."""
         self._pressed = pressed
 
-    def press_stop(self) -> None:
-        """The customer is done."""
-        self._press(StopKey(OUTLET))
+    def press_key(self, key: str) -> None:
+        """One key of the keypad: `0` to `9`, `*`, `#`."""
+        self.press(KeyPressed(OUTLET, key))
 
     def choose(self, package: str, provider: str) -> None:
         """A guest wants to pay for this, here."""
-        self._press(PackageChosen(outlet=OUTLET, provider=provider, package=package))
+        self.press(PackageChosen(outlet=OUTLET, provider=provider, package=package))
 
     def back(self) -> None:
         """Back to what is sold."""
-        self._press(Cancelled(OUTLET))
+        self.press(Cancelled(OUTLET))
 
-    def _press(self, pressed: Pressed) -> None:
+    def press(self, pressed: Pressed) -> None:
+        """Whatever can be pressed on it."""
         if self._pressed is not None:
             self._pressed(pressed)
 

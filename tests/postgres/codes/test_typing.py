@@ -13,6 +13,7 @@ from coinslot.settlement.codes.aging import forget_old_keypad_codes
 from coinslot.settlement.codes.beginning import Codes
 from coinslot.settlement.codes.issuing import CodeRefusal, CodeRefused, CodeState, CodeView, Scope
 from coinslot.wire.messages import DisplayLanguage, Note, Show, Start
+from coinslot.wire.records import Declined, DeclineReason
 from tests.support.bathroom import KEYRING, Bathroom
 
 
@@ -202,6 +203,21 @@ async def test_a_friends_code_holds_no_more_than_its_cap_and_tells_no_balance(ba
     settled = await bathroom.ends(session, ml=1_000_000)
     assert (settled.captured_minor or 0) <= 2_00
     assert await bathroom.desk.principal(customer) == 20_00 - (settled.captured_minor or 0)
+
+
+async def test_a_friend_is_not_told_what_the_giver_owes(bathroom: Bathroom) -> None:
+    customer = await bathroom.desk.customer(20_00)
+    code = await bathroom.friend(customer, 2_00)
+    assert isinstance(code, CodeView)
+    shower = bathroom.showers[1]
+    late = await bathroom.desk.begun(customer, shower)
+    gone = Declined(
+        boot=1, ticks_ms=0, command=late.command, session=late.id, outlet=0, reason=DeclineReason.BUSY
+    )
+    await shower.records(gone, shower.started(late), shower.stopped(late, ml=30_000, s=100))
+    assert await bathroom.desk.arrears(customer) > 0
+    shown = await bathroom.notes(code.digits)
+    assert (shown.note, shown.amount_minor, shown.currency) == (Note.NOT_ALLOWED, None, "")
 
 
 async def test_a_cap_below_what_a_start_takes_is_refused_with_the_figures(bathroom: Bathroom) -> None:

@@ -25,10 +25,17 @@ _LINE: Final = 40
 """What a display's line takes at most."""
 
 
-def refusal(answer: Refused, place: Place, view: StartView, currency: str) -> Show:
-    """Why a right code opens nothing now. The code stays good: it may be typed again once that is put right."""
-    amount_minor = None
-    if answer.reason is Refusal.ARREARS:
+def refusal(
+    answer: Refused, place: Place, view: StartView, currency: str, *, for_friend: bool = False
+) -> Show:
+    """Why a right code opens nothing now. The code stays good: it may be typed again once that is put right.
+
+    `for_friend`: whoever types it is not who gave it, and is not told what that one owes, nor that.
+    """
+    amount_minor, note = None, _NOTES.get(answer.reason, Note.UNAVAILABLE)
+    if answer.reason is Refusal.ARREARS and for_friend:
+        note = Note.NOT_ALLOWED
+    elif answer.reason is Refusal.ARREARS:
         amount_minor = answer.arrears_minor
     elif answer.reason is Refusal.NO_BALANCE:
         amount_minor = answer.needed_minor
@@ -39,7 +46,7 @@ def refusal(answer: Refused, place: Place, view: StartView, currency: str) -> Sh
         link=place.link,
         outlet=place.outlet,
         request=place.request,
-        note=_NOTES.get(answer.reason, Note.UNAVAILABLE),
+        note=note,
         lines=lines,
         amount_minor=amount_minor,
         currency="" if amount_minor is None else currency,

@@ -41,4 +41,4 @@ async def open_with(connection: Connection, place: Place, row: CodeRow) -> Opene
         await rows.end(connection, row, CodeState.USED, answer.id)
         return Opened(session=answer, sends=opened.batch.sends)
     currency = next((purse.currency for purse in opened.wallets), "")
-    return answers.refusal(answer, place, opened.views[0], currency)
+    return answers.refusal(answer, place, opened.views[0], currency, for_friend=row.for_friend)

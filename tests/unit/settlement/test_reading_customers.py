@@ -119,3 +119,9 @@ def test_faults_as_a_file_hold_no_formula() -> None:
     raw = errors_csv([LineError(line=2, field="=x", reason="@SUM(1)")]).decode("utf-8-sig")
     assert "\n=x" not in raw.replace("2,", "\n")
     assert ",@" not in raw
+
+
+def test_a_file_of_empty_lines_is_not_read_to_its_end() -> None:
+    assert len(read_file(b"phone\n13800138000\n" + b"\n" * 50_000, "CNY").customers) == 1
+    with pytest.raises(FileError, match="empty lines"):
+        read_file(b"phone\n" + b"\n" * 4_000_000, "CNY")

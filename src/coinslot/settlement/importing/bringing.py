@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -106,7 +107,9 @@ async def preview(connection: Connection, operator: OperatorId, raw: bytes) -> P
     currency = await connection.fetchval(_CURRENCY, operator)
     if currency is None:
         raise MissingError("operator", operator)
-    file = await _against(connection, operator, read_file(raw, currency))
+    # A full file takes more than a second to read: terminals are not to wait for it.
+    read = await asyncio.to_thread(read_file, raw, currency)
+    file = await _against(connection, operator, read)
     return Preview(file=file, currency=currency, earlier=await _earlier(connection, operator, file.digest))
 
 

@@ -20,6 +20,8 @@ MOST_LINES: Final = 20_000
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_MINOR: Final = 10**9
 """One customer's balance; more is a slip of the pen."""
+_MOST_WITH_BLANKS: Final = 5 * MOST_LINES
+"""Spreadsheets write empty lines after the last one; a file of nothing else is not read to its end."""
 _SEPARATORS: Final = (",", ";", "\t")
 _LONGEST_CELL: Final = 200
 _ENCODINGS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -129,7 +131,9 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     began = 1
     try:
-        for cells in reader:
+        for number, cells in enumerate(reader):
+            if number > _MOST_WITH_BLANKS:
+                raise FileError("the file holds too many empty lines; delete them and export it again")
             if any(cell.strip() for cell in cells):
                 yield began, [cell.strip() for cell in cells]
             began = reader.line_num + 1

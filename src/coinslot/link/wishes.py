@@ -2,7 +2,8 @@
 
 A choice to buy may wait for a provider for seconds: one is under way for each terminal. Whoever chooses again
 meanwhile means the new choice: it waits its turn, the one before it is not shown any more, and `Orders` closes
-that one's code. What is typed at a keypad waits for no provider and for no other outlet.
+that one's code. What is typed at a keypad waits for no provider, and for no other outlet but every fourth of the same
+terminal: one that speaks for 256 outlets at once has four connections of the pool to itself and no more.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ log = logging.getLogger(__name__)
 
 Wish: TypeAlias = CodeEntered | KeypadGuard | QrWanted | QrCancelled
 Lane: TypeAlias = tuple[TerminalId, str]
-"""What waits for one another: a terminal's choices, one keypad's codes, one keypad's word of itself."""
+"""What waits for one another: a terminal's choices, some keypads' codes, its keypads' word of themselves."""
+_KEYPADS_AT_ONCE = 4
 _STANDING = """
     SELECT l.link, EXISTS (
         SELECT FROM outlet o
@@ -173,9 +175,9 @@ class Wishes:
 def _lane(terminal: TerminalId, wish: Wish) -> Lane:
     match wish:
         case CodeEntered():
-            return terminal, f"code {wish.outlet}"
+            return terminal, f"code {wish.outlet % _KEYPADS_AT_ONCE}"
         case KeypadGuard():
-            return terminal, f"guard {wish.outlet}"
+            return terminal, "guard"
         case QrWanted() | QrCancelled():
             return terminal, ""
         case _:

@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Entry] = {
     "doctor": Entry("coinslot.app.doctor", "Check an installation; say what is wrong and what to do."),
     "db": Entry("coinslot.app.db", "Bring the database's schema up to date."),
     "ledger": Entry("coinslot.app.ledger", "Verify and export the books."),
+    "release": Entry("coinslot.app.release", "Sign software and configurations for terminals."),
     "operator": Entry("coinslot.app.operator", "Set up operators and their staff."),
 }
 

@@ -27,6 +27,7 @@ from coinslot.app.operator_sites import site
 from coinslot.app.operator_stickers import sticker
 from coinslot.app.operator_suspense import suspense
 from coinslot.app.operator_tariffs import tariff
+from coinslot.app.operator_updates import update
 from coinslot.app.operator_webhooks import webhook
 from coinslot.fleet.store import create_operator, list_operators
 
@@ -90,6 +91,7 @@ for part in (
     counter,
     provider_bill,
     webhook,
+    update,
     desk,
     hours,
     quota,

@@ -153,6 +153,7 @@ class Stack:
                 orders,
                 Codes(self.pool, self._options.keyring),
                 partial(due_terms, self.pool, self._options.keyring),
+                lambda: self._options.public_url or self.http_url,
             )
             await link.start()
             self._at_stop("link", link.stop)

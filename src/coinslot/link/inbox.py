@@ -50,6 +50,7 @@ _TRIES = 4
 OnReadings: TypeAlias = Callable[[TerminalId, Readings], None]
 OnWish: TypeAlias = Callable[[TerminalId, Wish], None]
 OnHello: TypeAlias = Callable[[TerminalId], None]
+OnUpdated: TypeAlias = Callable[[TerminalId, Updated], None]
 
 
 class Inbox:
@@ -65,6 +66,7 @@ class Inbox:
         on_readings: OnReadings,
         on_wish: OnWish,
         on_hello: OnHello,
+        on_updated: OnUpdated,
     ) -> None:
         self._client = client
         self._books = books
@@ -73,6 +75,7 @@ class Inbox:
         self._on_readings = on_readings
         self._on_wish = on_wish
         self._on_hello = on_hello
+        self._on_updated = on_updated
         self._batcher: Batcher[Word, None] = Batcher(
             self._apply, at_most=AT_MOST, key=lambda word: word.terminal, most_of_one=_MOST_WAITING
         )
@@ -119,7 +122,9 @@ class Inbox:
                 self._on_readings(terminal, said)
             case CodeEntered() | KeypadGuard() | QrWanted() | QrCancelled():
                 self._on_wish(terminal, said)
-            case Updated() | Alive():
+            case Updated():
+                self._on_updated(terminal, said)
+            case Alive():
                 pass
             case _:
                 assert_never(said)

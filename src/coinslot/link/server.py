@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
@@ -15,6 +16,7 @@ from coinslot.engines.broker import BrokerAccess
 from coinslot.engines.connect import UNANSWERED
 from coinslot.fleet.offers import MENU_CHANGED
 from coinslot.fleet.provisioning import SECRET_CHANGED, authenticate
+from coinslot.fleet.updates import UPDATES_CHANGED
 from coinslot.link.auth import AuthCallout
 from coinslot.link.clients import connect
 from coinslot.link.ending import end
@@ -29,6 +31,7 @@ from coinslot.link.selling import Orders
 from coinslot.link.telemetry import Telemetry
 from coinslot.link.tokens import Issuer
 from coinslot.link.typing import Typed
+from coinslot.link.updates import Updates
 from coinslot.link.wishes import Wishes
 from coinslot.settlement.store import PostgresBooks
 from coinslot.wire.ids import TerminalId
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CHANNELS = (SECRET_CHANGED, MENU_CHANGED, UPDATES_CHANGED)
 _FLUSH_S = 5.0
 _AGAIN_S = 1.0
 _STALE = """
@@ -48,10 +52,16 @@ _STALE = """
 """Connected, as far as is known, since before their secret was changed."""
 
 
+def _nowhere() -> str:
+    """No artifact is served."""
+    return ""
+
+
 class LinkServer:
     """Serves terminals from `start` to `stop`. `orders` sells on appliances, `typed` knows the codes for keypads;
     without them nothing is sold there, and no code opens anything. `due_terms` says on which terms codes are taken
-    without the link; without it a terminal keeps those that it has."""
+    without the link; without it a terminal keeps those that it has. `artifacts` is the address under which terminals find what is
+    served here of their updates, as it is known by then."""
 
     def __init__(
         self,
@@ -61,6 +71,7 @@ class LinkServer:
         orders: Orders | None = None,
         typed: Typed | None = None,
         due_terms: DueTerms | None = None,
+        artifacts: Callable[[], str] = _nowhere,
     ) -> None:
         self._pool = pool
         self._access = access
@@ -68,6 +79,7 @@ class LinkServer:
         self._orders = orders
         self._typed = typed
         self._due_terms = due_terms
+        self._artifacts = artifacts
         self.tasks: list[asyncio.Task[None]] = []
         """What runs until `stop`: one that ends before has failed, and its owner must not go on without it."""
         self._telemetry = Telemetry(pool)
@@ -79,7 +91,8 @@ class LinkServer:
         access = self._access
         self._system = await self._connect(access.sys_user, access.sys_password, "link-system")
         self._auth = await self._connect(access.auth_user, access.auth_password, "link-auth")
-        await AuthCallout(self._auth, Issuer(access.issuer_seed), self._authenticate).start()
+        self._callout = AuthCallout(self._auth, Issuer(access.issuer_seed), self._authenticate)
+        await self._callout.start()
         self._client = await connect(
             access.url,
             user=access.server_user,
@@ -90,6 +103,7 @@ class LinkServer:
         outgoing = Outgoing(self._client)
         self._menus = Menus(self._pool, outgoing, self._orders)
         self._offline = OfflineTerms(self._pool, outgoing, self._due_terms)
+        self._updates = Updates(self._pool, outgoing, self._artifacts)
         self._wishes = Wishes(self._pool, outgoing, self._orders, refused=self._menus.tell, typed=self._typed)
         self.inbox = Inbox(
             self._client,
@@ -99,6 +113,7 @@ class LinkServer:
             on_readings=self._telemetry.take,
             on_wish=self._wishes.take,
             on_hello=self._greeted,
+            on_updated=self._updates.take,
         )
         await self.inbox.start()
         await self._client.flush()
@@ -109,6 +124,7 @@ class LinkServer:
             asyncio.create_task(self._menus.run(), name="menus"),
             asyncio.create_task(Opening(self._pool, self._menus.tell_all_of).run(), name="hours"),
             asyncio.create_task(self._offline.run(), name="offline terms"),
+            asyncio.create_task(self._updates.run(), name="updates"),
             asyncio.create_task(self._listen(), name="changes"),
             asyncio.create_task(self._kick_all(), name="kicks"),
             asyncio.create_task(self._watch_presence(), name="presence"),
@@ -125,10 +141,12 @@ class LinkServer:
             log.warning("the last readings were not stored: %s", error)
         for client in (self._client, self._auth, self._system):
             await client.close()
+        await self._callout.stop()  # nobody asks any more
 
     def _greeted(self, terminal: TerminalId) -> None:
         self._menus.tell(terminal)
         self._offline.tell(terminal)
+        self._updates.tell(terminal)
 
     async def _connect(self, user: str, password: str, name: str) -> Client:
         return await connect(self._access.url, user=user, password=password, name=name)
@@ -161,6 +179,8 @@ class LinkServer:
         def heard(_connection: object, _pid: int, channel: str, what: object) -> None:
             if channel == SECRET_CHANGED:
                 self._kicks.put_nowait(TerminalId(str(what)))
+            elif channel == UPDATES_CHANGED:
+                self._updates.tell_all_of(str(what))
             else:
                 self._menus.tell_all_of(str(what))
                 self._offline.tell_all_of(str(what))
@@ -170,7 +190,7 @@ class LinkServer:
                 async with self._pool.acquire() as connection:
                     over = asyncio.Event()
                     connection.add_termination_listener(lambda _, over=over: over.set())
-                    for channel in (SECRET_CHANGED, MENU_CHANGED):
+                    for channel in _CHANNELS:
                         await connection.add_listener(channel, heard)
                     try:
                         # What was said while nobody listened is not said again.
@@ -179,7 +199,7 @@ class LinkServer:
                         await over.wait()
                     finally:
                         if not connection.is_closed():
-                            for channel in (SECRET_CHANGED, MENU_CHANGED):
+                            for channel in _CHANNELS:
                                 await connection.remove_listener(channel, heard)
             except UNANSWERED as error:
                 log.warning("not listening for changes, trying again: %s", error)

@@ -55,6 +55,7 @@ from coinslot.web.problems import (
 from coinslot.web.request import MAX_BODY_BYTES, ApiRequest
 from coinslot.web.services import Services
 from coinslot.web.tracing import route_of
+from coinslot.web.updates import artifact
 from coinslot.web.wall.routes import wall_pages
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ def build_app(services: Services, metrics: Metrics | None = None) -> Litestar:
             pages,
             console_router(CONSOLE),
             healthz,
+            artifact,
             metrics_route,
             *(() if notify_door is None else (notify,)),
         ],

@@ -90,11 +90,31 @@ def fetch(
         return
     if free_bytes() < size - have + RESERVE_BYTES:
         raise Later("the disk has no room for it")
-    headers = {"Accept-Encoding": "identity", "User-Agent": "coinslot-terminal"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
+    asking = opener(ca)
+    while have < size:
+        now = _more(asking, part, url, have, size, stall_s, point)
+        if now <= have:
+            raise Later("the connection was cut")
+        have = now
+
+
+def _more(
+    asking: urllib.request.OpenerDirector,
+    part: Path,
+    url: str,
+    have: int,
+    size: int,
+    stall_s: float,
+    point: Point,
+) -> int:
+    """One answer's worth; how much there is then. A server may send less than was asked for."""
+    headers = {
+        "Accept-Encoding": "identity",
+        "Range": f"bytes={have}-",
+        "User-Agent": "coinslot-terminal",
+    }
     try:
-        with opener(ca).open(urllib.request.Request(url, headers=headers), timeout=stall_s) as answer:
+        with asking.open(urllib.request.Request(url, headers=headers), timeout=stall_s) as answer:
             if have and (answer.status != _PARTIAL or not _begins_at(answer, have)):
                 if answer.status == _PARTIAL:
                     raise Later("the server sent another part than was asked for")
@@ -112,8 +132,7 @@ def fetch(
         ConnectionError,
     ) as error:
         raise Later(f"its server cannot be reached: {type(error).__name__}") from None
-    if part.stat().st_size < size:
-        raise Later("the connection was cut")
+    return part.stat().st_size
 
 
 def _begins_at(answer: http.client.HTTPResponse, have: int) -> bool:

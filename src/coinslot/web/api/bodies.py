@@ -13,7 +13,7 @@ from coinslot.web.customer.appliances import Standing
 from coinslot.web.customer.report import MOST_WORDS, Complaint
 from coinslot.web.reading import Balance
 from coinslot.web.views import QuoteView, SessionView
-from coinslot.wire.ids import ApplianceId, CustomerId, Id, SessionId, TerminalId
+from coinslot.wire.ids import ApplianceId, CustomerId, Id, OperatorId, SessionId, TerminalId
 from coinslot.wire.registers import Register
 
 Phone: TypeAlias = Annotated[
@@ -271,6 +271,9 @@ class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mqtt_port: Annotated[int, Meta(examples=[8883])]
     tls: bool = False
     ca: str | None = None
+    operator_id: Annotated[OperatorId, Meta(examples=["op_1ht59w1h5z9k3m6n8q2s4v7x"])]
+    update_keys: tuple[str, ...] = ()
+    """Ed25519 public keys, in hex: what they sign may be put in place over the link."""
 
     def __repr__(self) -> str:
         """Without the secret: this could end up in a log."""

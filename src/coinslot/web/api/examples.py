@@ -62,7 +62,7 @@ from coinslot.web.customer.appliances import Standing
 from coinslot.web.customer.report import Complaint
 from coinslot.web.reading import Balance
 from coinslot.web.views import Bill, BillLine, ExactAmount, PriceLine, PriceTier, QuoteView, SessionView
-from coinslot.wire.ids import ApplianceId, CustomerId, SessionId, TerminalId
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SessionId, TerminalId
 from coinslot.wire.messages import Limits
 from coinslot.wire.registers import Register
 
@@ -286,6 +286,8 @@ _ALL: Final[tuple[Struct, ...]] = (
         mqtt_host="pay.example.org",
         mqtt_port=8883,
         tls=True,
+        operator_id=OperatorId("op_1ht59w1h5z9k3m6n8q2s4v7x"),
+        update_keys=("3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29",),
     ),
 )
 EXAMPLES: Final[Mapping[type[Struct], Struct]] = {type(one): one for one in _ALL}

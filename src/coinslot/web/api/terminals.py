@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, SkipValidation
 
 from coinslot.fleet.provisioning import ClaimError, claim
+from coinslot.fleet.releases import keys_in_force
 from coinslot.web.api.bodies import ClaimAnswer, ClaimBody
 from coinslot.web.api.documents import BODY, problem_answers
 from coinslot.web.api.refusals import no_such_code, too_many_tries
@@ -51,6 +52,7 @@ async def claim_terminal(
     try:
         async with services.pool.acquire() as connection:
             claimed = await claim(connection, data.code)
+            keys = await keys_in_force(connection, claimed.operator_id)
     except ClaimError:
         throttle.failed(address)
         raise no_such_code() from None
@@ -62,6 +64,8 @@ async def claim_terminal(
         mqtt_port=door.mqtt_port,
         tls=door.tls,
         ca=door.ca,
+        operator_id=claimed.operator_id,
+        update_keys=keys,
     )
 
 

@@ -170,7 +170,7 @@ class Batch:
     as far as the customer's cap allows, once the room under it is known."""
     uses: dict[UseKey, int] = field(default_factory=dict)
     burnt: set[tuple[OperatorId, SessionId]] = field(default_factory=set)
-    """Promised sessions of which a record tells that their code's count is burnt."""
+    """Promised sessions of which a record tells that their code's count is burnt, or that a person has given up."""
     offline: dict[TerminalId, tuple[str, ...]] = field(default_factory=dict)
     """Which terms of offline codes a terminal's hello names; only of terminals that said one."""
     sends: list[Send] = field(default_factory=list)

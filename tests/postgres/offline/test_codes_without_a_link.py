@@ -19,6 +19,7 @@ from coinslot.settlement.offline.issuing import (
     offer,
     offline_codes,
 )
+from coinslot.settlement.offline.rows import unburnt
 from coinslot.settlement.offline.typed import Begun, begin_offline, match_offline
 from coinslot.settlement.offline.unproved import list_unproved
 from coinslot.settlement.payments.unit import transaction
@@ -181,6 +182,7 @@ async def test_a_terminal_that_never_returns_brings_a_person_after_a_day_who_giv
         assert await give_up_offline(connection, words="twice", **give_up) is GivenUp.OTHERWISE
     assert await desk.principal(lin) == CASH_MINOR
     assert await list_unproved(bath.pool, desk.operator) == []
+    assert await unburnt(bath.pool, code.terminal, code.outlet) == [], "it stands in no other code's way"
     await desk.in_order()
     # It was used all the same: that is owed.
     session = await bath.session(code)

@@ -103,6 +103,8 @@ async def give_up_offline(
     if not unproved(found):
         return GivenUp.NOT_YET
     happen(batch, found, Event.GIVEN_UP)
+    # Nobody asks its terminal any more, so no record may ever come: it must not stand in the way of new codes for good.
+    batch.burnt.add((found.operator, found.id))
     await PostgresUnit(connection).save(batch)
     await connection.execute(_CLOSE, operator, session, Doubt.OFFLINE_UNPROVED.value, by, said)
     await end_terms_of(connection, operator, session)

@@ -43,7 +43,7 @@ class Terms(Struct, frozen=True, kw_only=True):
 
 
 class Unburnt(Struct, frozen=True, kw_only=True):
-    """A code of which no record tells yet that it opens nothing any more."""
+    """A code of which no record tells yet that it opens nothing any more, and that no person has given up."""
 
     session_id: SessionId
     terms_id: str
@@ -59,7 +59,6 @@ _OF_TERMINAL = f"""
     SELECT {TERMS_COLUMNS} FROM offline_terms o
     WHERE o.terminal_id = $1 AND (o.over_at IS NULL OR o.held) ORDER BY o.outlet, o.made_at
 """
-_FIND = f"SELECT {TERMS_COLUMNS} FROM offline_terms o WHERE o.operator_id = $1 AND o.terms_id = $2"
 _UNBURNT = """
     SELECT c.session_id, c.terms_id, c.count, c.customer_id FROM offline_code c
     WHERE c.terminal_id = $1 AND c.outlet = $2 AND c.burnt_at IS NULL ORDER BY c.made_at, c.count
@@ -100,12 +99,6 @@ async def terms_in_force(access: Access, terminal: TerminalId, outlet: int) -> T
 async def terms_of(access: Access, terminal: TerminalId) -> list[Terms]:
     """Those in force at each outlet, and those that are over and that the terminal still holds."""
     return many(await access.fetch(_OF_TERMINAL, terminal), Terms)
-
-
-async def find_terms(access: Access, operator: OperatorId, terms_id: str) -> Terms | None:
-    """Some terms, whether in force or not."""
-    row = await access.fetchrow(_FIND, operator, terms_id)
-    return None if row is None else one(row, Terms)
 
 
 async def unburnt(access: Access, terminal: TerminalId, outlet: int) -> list[Unburnt]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from coinslot.keyring import Keyring
 from coinslot.sessions.decide import burning
-from coinslot.sessions.model import BURNT, Session
+from coinslot.sessions.model import Session
 from coinslot.sessions.states import Event, State
 from coinslot.settlement.changes import Send, Terminal
 from coinslot.settlement.expiry import expiry
@@ -88,7 +88,7 @@ async def begin_offline(connection: Connection, operator: OperatorId, session_id
     assert row is not None, "a session is never deleted"
     session, burnt = session_of(row), bool(row["burnt"])
     if session.state is not State.PROMISED or burnt:
-        return Note.CODE_EXPIRED if session.stop_reason == BURNT else Note.CODE_USED
+        return Note.CODE_EXPIRED if session.state is State.RELEASED else Note.CODE_USED
     if terminal is None or session.epoch != terminal.epoch or burning(session, batch.now):
         return Note.CODE_EXPIRED
     if not view.customer_found:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import termios
 import time
 from typing import TYPE_CHECKING
 
 from coinslot.terminal.drivers import cjt188
 from coinslot.terminal.drivers.bus import Bus, RemoteValve
-from coinslot.terminal.drivers.cjt188 import Frame, FrameError, Order, Status
+from coinslot.terminal.drivers.cjt188 import Frame, FrameError, Order
 from coinslot.terminal.drivers.latest import Latest
 from coinslot.terminal.drivers.tables import BusTable, Cjt188MeterTable, Cjt188ValveTable, Parity
 from coinslot.wire.registers import Register, Registers
@@ -31,11 +32,15 @@ class Cjt188Port:
     def open(self) -> None:
         import serial
 
-        if self._serial is None:
-            table = self._table
+        if self._serial is not None:
+            return
+        table = self._table
+        try:
             self._serial = serial.Serial(
                 table.device, table.baud, parity=_PARITY[table.parity], timeout=BETWEEN_S, exclusive=True
             )
+        except termios.error as error:
+            raise OSError(*error.args) from None
 
     def close(self) -> None:
         if self._serial is not None:
@@ -57,9 +62,10 @@ class Cjt188Port:
             return self._exchange(line, sent, request.address)
         except FrameError:
             raise
-        except OSError:
-            self.close()  # an adapter that was pulled out: the next turn opens it again
-            raise
+        except (OSError, termios.error) as error:
+            # An adapter that was pulled out, of which pyserial tells in either way: the next turn opens it again.
+            self.close()
+            raise OSError(*error.args) from None
 
     def _exchange(self, line: serial.Serial, sent: bytes, address: str) -> Frame:
         line.reset_input_buffer()
@@ -80,7 +86,7 @@ class Cjt188Port:
 
 
 class Cjt188Meter:
-    """The volume of one meter, and what its status says."""
+    """The volume of one meter."""
 
     def __init__(self, table: Cjt188MeterTable, port: Cjt188Port, stale_ms: int) -> None:
         self._table, self._port = table, port
@@ -99,11 +105,6 @@ class Cjt188Meter:
     def read(self) -> Registers:
         """The latest. OSError when that is too old."""
         return {Register.ML: self._latest.get().ml}
-
-    @property
-    def battery_low(self) -> bool:
-        """Whether it asks for a new battery. OSError as `read`."""
-        return Status.BATTERY_LOW in self._latest.get().status
 
 
 def cjt188_valve(table: Cjt188ValveTable, port: Cjt188Port, bus: Bus, stale_ms: int) -> RemoteValve:

@@ -161,6 +161,19 @@ class PlayedMeter:
         return answer[:-2] + b"\x00\x16" if self.garble else answer
 
 
+def test_an_adapter_that_is_pulled_out_is_one_that_does_not_answer() -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    port = Cjt188Port(BusTable(device=os.ttyname(slave), protocol=Protocol.CJT188, timeout_ms=50))
+    port.open()
+    os.close(master)
+    os.close(slave)
+    with pytest.raises(OSError, match="Input/output error"):
+        port.ask(cjt188.read_request(0x10, METER, "901F", 1))
+    with pytest.raises(OSError, match="could not open port"):
+        port.open()
+
+
 @pytest.fixture
 def line() -> Iterator[tuple[PlayedMeter, Cjt188Port]]:
     master, slave = pty.openpty()

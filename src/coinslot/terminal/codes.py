@@ -21,6 +21,8 @@ from coinslot.wire.records import DeclineReason
 
 ANSWER_MS = 10_000
 """An answer that takes longer is not waited for: who types the code again loses no try by it."""
+CALLED_OFF_MS = 20_000
+"""No start that a code has led to comes later: its time is 15 s."""
 LATE = 8
 """Codes given up that are remembered: the server's word that one was wrong still counts."""
 
@@ -54,6 +56,8 @@ class Codes:
         self.offline = OfflineCodes(scribe, link, sessions)
         self._asked: dict[int, Asked] = {}
         self._late: list[Asked] = []
+        self._called_off: dict[int, int] = {}
+        """Until when a start is not wanted: the stop key was pressed while a code was checked."""
 
     def begin(self) -> None:
         """A boot, behind the sessions' own recovery."""
@@ -87,6 +91,7 @@ class Codes:
 
     def _ask(self, outlet: int, digits: str, request: str) -> None:
         self.guards.taken(outlet, len(digits))
+        self._called_off.pop(outlet, None)
         self._asked[outlet] = Asked(request, outlet, len(digits), self._scribe.now)
         self._screens[outlet].clear()
         self._link.send(CodeEntered(link=self._link.number, outlet=outlet, digits=digits, request=request))
@@ -101,7 +106,16 @@ class Codes:
             case None:
                 self._screens[tap.number].clear()
 
+    def call_off(self, outlet: int) -> None:
+        """The stop key while a code is checked: nobody is to stand in water that was not wanted any more."""
+        if outlet in self._asked:
+            self._called_off[outlet] = self._scribe.now + CALLED_OFF_MS
+
     # ------------------------------------------------------------ the server
+
+    def wants(self, outlet: int) -> bool:
+        """Whether a start is still wanted there, as far as its keys say."""
+        return outlet not in self._called_off
 
     def answered(self, show: Show) -> bool:
         """What the server says of a code. Whether it was about one."""
@@ -120,6 +134,7 @@ class Codes:
         elif show.note is Note.LOCKED and show.life_s is not None:
             self.guards.held(asked.outlet, show.life_s * 1000)
         if awaited:
+            self._called_off.pop(asked.outlet, None)
             self._screens[asked.outlet].told(show, self._scribe.now)
         return True
 
@@ -139,6 +154,9 @@ class Codes:
                 del self._asked[outlet]
                 self._late = [*self._late, asked][-LATE:]
                 self._say(outlet, Note.TRY_AGAIN)
+        for outlet, until in list(self._called_off.items()):
+            if self._scribe.now >= until or outlet in self._sessions.declined:
+                del self._called_off[outlet]
         self.guards.tick()
         for outlet, keypad in self._keypads.items():
             keypad.checking = outlet in self._asked

@@ -62,7 +62,12 @@ class Commands:
         """A message for another link is dropped; a start among them is declined."""
         right_link = self._link.is_right(message.link)
         if isinstance(message, Start):
-            self._sessions.start(message, right_link=right_link, link_ms=self._link.link_ms)
+            self._sessions.start(
+                message,
+                right_link=right_link,
+                wanted=self._codes.wants(message.outlet),
+                link_ms=self._link.link_ms,
+            )
             return
         if not right_link:
             return

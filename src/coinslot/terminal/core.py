@@ -119,6 +119,7 @@ class Core:
             case StopKey(outlet=outlet):
                 if outlet in self.taps:
                     self.sessions.end(self.taps[outlet], StopReason.KEY)
+                    self._codes.call_off(outlet)
             case KeyPressed():
                 self._key(event)
             case PackageChosen(outlet=outlet, provider=provider, package=package):

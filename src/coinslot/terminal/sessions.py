@@ -41,13 +41,13 @@ class Sessions:
 
     # ------------------------------------------------------------ commands
 
-    def start(self, start: Start, *, right_link: bool, link_ms: int) -> None:
+    def start(self, start: Start, *, right_link: bool, wanted: bool, link_ms: int) -> None:
         """Open for a session, or decline; a command that has its answer gets no second one."""
         kept = self._scribe.kept
         if start.command in kept.answered:
             return
         tap = self.taps.get(start.outlet)
-        reason = self._refusal(start, tap, right_link=right_link, link_ms=link_ms)
+        reason = self._refusal(start, tap, right_link=right_link, wanted=wanted, link_ms=link_ms)
         if reason is not None or tap is None:
             self.decline(start, reason or DeclineReason.NO_OUTLET)
             return
@@ -116,12 +116,12 @@ class Sessions:
             self._scribe.append(StopKept(session=session))
 
     def _refusal(
-        self, start: Start, tap: Tap | None, *, right_link: bool, link_ms: int
+        self, start: Start, tap: Tap | None, *, right_link: bool, wanted: bool, link_ms: int
     ) -> DeclineReason | None:
         kept = self._scribe.kept
         checks = (
             (not right_link, DeclineReason.WRONG_LINK),
-            (start.session in kept.over, DeclineReason.STOPPED),
+            (start.session in kept.over or not wanted, DeclineReason.STOPPED),
             (link_ms >= start.expires_at_ms, DeclineReason.EXPIRED),
             (tap is None, DeclineReason.NO_OUTLET),
             (tap is not None and not can_keep(start.limits, tap.settings.meters), DeclineReason.LIMITS),

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from coinslot.access.guarding import MOST_TRIES, WINDOW_MS
 from coinslot.terminal.actions import Append, Display
 from coinslot.terminal.entries import GuardKept, decode_entry, encode_entry
-from coinslot.terminal.events import Boot, KeyPressed, LinkDown, LinkUp
+from coinslot.terminal.events import Boot, KeyPressed, LinkDown, LinkUp, StopKey
 from coinslot.terminal.kept import Kept
 from coinslot.terminal.settings import OutletSettings
 from coinslot.wire.messages import CodeEntered, KeypadGuard, Note, Show, Welcome
+from coinslot.wire.records import Declined, DeclineReason
 from tests.unit.terminal.rig import SHOWER, PowerLostError, Rig
 
 NOW_MS = 1_800_000_000_000
@@ -80,6 +81,34 @@ def test_while_one_code_is_looked_at_no_other_is_taken() -> None:
     rig = Rig().ready()
     assert types(rig, "12345678") is not None
     assert types(rig, "11111111") is None
+    rig.start()
+    assert rig.open == {0}
+
+
+def test_the_stop_key_while_a_code_is_looked_at_keeps_shut_what_it_would_have_opened() -> None:
+    rig = Rig().ready()
+    assert types(rig, "12345678") is not None
+    rig.feed(StopKey(0))
+    rig.start()
+    assert rig.openings == []
+    assert rig.of(Declined)[-1].reason is DeclineReason.STOPPED
+    rig.start("ses2", "cmd2")
+    assert rig.open == {0}, "the next start is another's wish"
+
+
+@pytest.mark.parametrize("meanwhile", ["answered", "typed again", "long ago", "nothing typed"])
+def test_a_stop_key_bars_nothing_that_was_wanted_later(meanwhile: str) -> None:
+    rig = Rig().ready()
+    asked = None if meanwhile == "nothing typed" else types(rig, "12345678")
+    rig.feed(StopKey(0))
+    match meanwhile:
+        case "answered":
+            answers(rig, asked, Note.BUSY)
+        case "typed again":
+            rig.tick(10_000)
+            assert types(rig, "12345678") is not None
+        case "long ago":
+            rig.tick(20_000)
     rig.start()
     assert rig.open == {0}
 

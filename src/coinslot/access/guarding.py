@@ -111,8 +111,3 @@ def wait_ms(state: Guard, now_ms: int, length: int) -> int:
     if length != LONG_DIGITS:
         return max(0, state.until_ms - now_ms)
     return 0 if state.long_ms is None else state.long_ms + LONG_SPACING_MS - now_ms
-
-
-def may_try(state: Guard, now_ms: int, length: int) -> bool:
-    """Whether a code of so many digits may be tried now."""
-    return wait_ms(state, now_ms, length) == 0

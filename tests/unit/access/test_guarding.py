@@ -41,7 +41,7 @@ def with_a_right_code(state: Guard, now: int) -> Guard:
 
 
 def with_a_long_code(state: Guard, now: int) -> Guard:
-    if guarding.may_try(state, now, LONG_DIGITS):
+    if not guarding.wait_ms(state, now, LONG_DIGITS):
         state = guarding.taken(state, now, LONG_DIGITS)
         state = guarding.after_wrong(state, now, LONG_DIGITS)
     return state
@@ -53,7 +53,7 @@ def test_at_most_33_tries_fit_into_any_24_hours(between: Callable[[Guard, int], 
     while now < DAYS * WINDOW_MS:
         state = between(state, now)
         now += guarding.wait_ms(state, now, 8)
-        assert guarding.may_try(state, now, 8)
+        assert not guarding.wait_ms(state, now, 8)
         state = guarding.after_wrong(state, now, 8)
         tries.append(now)
         assert len(state.wrong_ms) <= MOST_TRIES
@@ -86,13 +86,13 @@ def test_a_lock_stands_though_the_tries_that_made_it_grow_old() -> None:
     assert guarding.locked_s(state, late + 6) == 3_600
     assert guarding.tries(state, WINDOW_MS + 1) == 7
     assert guarding.locked_s(state, WINDOW_MS + 1) == 3_600
-    assert not guarding.may_try(guarding.decayed(state, WINDOW_MS + 1), late + 6 + 3_599_999, 8)
-    assert guarding.may_try(state, late + 6 + 3_600_000, 8)
+    assert guarding.wait_ms(guarding.decayed(state, WINDOW_MS + 1), late + 6 + 3_599_999, 8)
+    assert not guarding.wait_ms(state, late + 6 + 3_600_000, 8)
 
 
 def test_a_locked_keypad_takes_a_long_code_each_three_seconds_and_an_open_one_no_sooner() -> None:
     locked = Guard(wrong_ms=(1_000,) * 12, until_ms=3_601_000)
-    assert [length for length in range(4, 17) if guarding.may_try(locked, 2_000, length)] == [LONG_DIGITS]
+    assert [length for length in range(4, 17) if not guarding.wait_ms(locked, 2_000, length)] == [LONG_DIGITS]
     for state in (locked, OPEN):
         tries = now = 0
         while now < 60_000:
@@ -139,8 +139,8 @@ def test_a_clock_set_back_neither_shortens_a_lock_nor_makes_it_endless(back_ms: 
     state = guarding.decayed(state, now)
     assert guarding.tries(state, now) == before
     assert guarding.locked_s(state, now) == 8 * 60
-    assert not guarding.may_try(state, now + 8 * MINUTE_MS - 1, 8)
-    assert guarding.may_try(state, now + 8 * MINUTE_MS, 8)
+    assert guarding.wait_ms(state, now + 8 * MINUTE_MS - 1, 8)
+    assert not guarding.wait_ms(state, now + 8 * MINUTE_MS, 8)
     assert guarding.tries(state, now + WINDOW_MS) == 0
 
 
@@ -148,7 +148,7 @@ def test_a_lock_that_another_imposed_ends_within_the_hour_by_any_clock() -> None
     held = guarding.held(OPEN, 10_000 * WINDOW_MS, 3_600_000)
     assert guarding.locked_s(held, 5) == 3_600
     saved = guarding.decayed(held, 5)
-    assert guarding.may_try(saved, 5 + 3_600_000, 8)
+    assert not guarding.wait_ms(saved, 5 + 3_600_000, 8)
 
 
 def test_a_day_later_nothing_is_left() -> None:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from coinslot.link.ending import end
 from coinslot.link.tokens import AuthorizationRequest, Issuer, TokenError, read_request
 from coinslot.wire.ids import TerminalId, is_id
 
@@ -39,6 +40,10 @@ class AuthCallout:
     async def start(self) -> None:
         """Begin to answer; several processes may, each question reaches one."""
         await self._client.subscribe(_SUBJECT, queue=_QUEUE, cb=self._on_question)
+
+    async def stop(self) -> None:
+        """Give up what is being judged: no answer is a no, and the terminal comes again."""
+        await end(self._answering)
 
     async def _on_question(self, question: Msg) -> None:
         await self._room.acquire()

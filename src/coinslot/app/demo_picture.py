@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console, Group, RenderableType
 from rich.style import Style
 from rich.table import Table
@@ -43,7 +44,9 @@ def picture(view: View, place: Place, width: int, height: int) -> RenderableType
     """The whole screen; never higher than `height` as long as that is at least 24."""
     wide = width >= _WIDE
     foot = _foot(view, place, width)
-    used = 1 + 1 + len(view.rows) + 1 + _lines(foot, width)
+    outside = 1 + 1 + 1 + _lines(foot, width)
+    view = replace(view, rows=_most_used(view.rows, height - outside - _LEAST_BILLS))
+    used = outside + len(view.rows)
     room = max(_LEAST_BILLS, height - used)
     # What is left over parts the sections.
     air: list[RenderableType] = [""] if room - BILLS >= 3 else []
@@ -66,6 +69,15 @@ def svg(view: View, place: Place, width: int, height: int) -> str:
     text = re.sub(r"@font-face \{.*?\n    \}\n", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     return re.sub(r"[ \t]+\n", "\n", text)
+
+
+def _most_used(rows: tuple[Row, ...], most: int) -> tuple[Row, ...]:
+    """As many rows as there is room for, in their order; of those that are free the last ones have to go."""
+    rest = max(0, len(rows) - max(0, most))
+    free = [at for at, row in enumerate(rows) if row.condition is Condition.FREE]
+    gone = set(free[len(free) - min(rest, len(free)) :])
+    left = [row for at, row in enumerate(rows) if at not in gone]
+    return tuple(left[: max(0, most)])
 
 
 def _title(view: View, width: int) -> Text:

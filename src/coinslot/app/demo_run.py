@@ -32,7 +32,7 @@ from coinslot.app.demo_server import review_names, start_server
 from coinslot.app.demo_show import LiveShow, Show
 from coinslot.app.demo_view import View
 from coinslot.app.demo_wall import DemoWall
-from coinslot.app.demo_world import World, make_terminals, open_world
+from coinslot.app.demo_world import World, crowded, make_terminals, open_world
 from coinslot.app.installation import Installation, keyring, own_ca_file
 from coinslot.app.serve import Progress
 from coinslot.app.settings import Settings, default_data_dir
@@ -110,9 +110,9 @@ class DemoRun:
             place = find_place(
                 world, self._installation.broker, self._settings.data_dir, url, crowd=self._wish.customers
             )
-            door = ServerDoor(stack.pool, stack.starter, world.operator, world.currency)
+            door = ServerDoor(stack.pool, stack.starter, wall.keyring, world.operator, world.currency)
             chance = random.Random(f"{self._wish.seed}/mishaps")
-            mishaps = Mishaps(self._crowded(world), chance, self._wish.speed)
+            mishaps = Mishaps(crowded(world, self._terminals), chance, self._wish.speed)
             reporter = Reporter(world, stack.pool, self._terminals, mishaps, door)
             await reporter.start(stack.client)
             await self._terminals_on(stack)
@@ -132,7 +132,7 @@ class DemoRun:
             if self._wish.customers:
                 crowd = Crowd(
                     world.guests,
-                    self._crowded(world),
+                    crowded(world, self._terminals),
                     door,
                     seed=self._wish.seed,
                     speed=self._wish.speed,
@@ -190,17 +190,6 @@ class DemoRun:
             speed=self._wish.speed,
             dryer=self._wish.dryer,
         )
-
-    def _crowded(self, world: World) -> list[SimulatedTerminal]:
-        """Where simulated people come and things break by themselves: the first dispenser is the newcomer's,
-        and so is the hotel: guests pay with a phone in hand.
-        """
-        own = world.demo.dispensers[0].terminal_id
-        return [
-            terminal
-            for terminal in self._terminals
-            if terminal.id != own and not terminal.board.model.electric
-        ]
 
     async def _terminals_on(self, stack: Stack) -> None:
         self._say(f"switching on {len(self._terminals)} simulated terminals")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -256,3 +256,11 @@ def make_terminals(
         )
         for number, one in enumerate(world.demo.terminals)
     ]
+
+
+def crowded(world: World, terminals: Sequence[SimulatedTerminal]) -> list[SimulatedTerminal]:
+    """Where simulated people come and things break by themselves: the first dispenser and the first stall are the
+    newcomer's, and so is the hotel: guests pay with a phone in hand.
+    """
+    own = {world.demo.dispensers[0].terminal_id, world.baths[0].terminal}
+    return [one for one in terminals if one.id not in own and not one.board.model.electric]

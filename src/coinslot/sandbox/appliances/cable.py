@@ -18,16 +18,20 @@ class Cable:
     out by itself and publishes the terminal's will.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, silent: bool = False) -> None:
+        """`silent`: whoever connects while it is pulled hears nothing, as from a network that is gone, and gets through
+        as soon as it is plugged in; else it is turned away at once."""
+        self._silent = silent
+        self._carries = asyncio.Event()
+        self._carries.set()
         self._target = (host, port)
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
-        self._plugged = True
 
     @property
     def plugged(self) -> bool:
         """Whether anything passes."""
-        return self._plugged
+        return self._carries.is_set()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -50,24 +54,35 @@ class Cable:
 
     def pull(self) -> None:
         """Nothing passes from now on; open connections are cut."""
-        self._plugged = False
+        self._carries.clear()
         for end in tuple(self._ends):
             end.transport.abort()
 
     def plug(self) -> None:
         """Let new connections through again."""
-        self._plugged = True
+        self._carries.set()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)
         try:
-            if self._plugged:
+            if self._silent:
+                await self._heard(writer)
+            if self.plugged and not writer.is_closing():
                 await self._join(reader, writer)
         except OSError as error:
             log.info("a cable carries nothing: %s", error)
         finally:
             self._ends.discard(writer)
             writer.transport.abort()
+
+    async def _heard(self, writer: asyncio.StreamWriter) -> None:
+        """Wait until it is plugged in, or whoever connected is gone."""
+        ends = [asyncio.create_task(self._carries.wait()), asyncio.create_task(_closed(writer))]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(*self._target)
@@ -86,6 +101,11 @@ class Cable:
             far_writer.close()
             with contextlib.suppress(OSError):
                 await far_writer.wait_closed()
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -70,7 +70,7 @@ class SimulatedTerminal:
 
     def __init__(self, board: Board) -> None:
         self.board = board
-        self.cable = Cable(board.broker_host, board.broker_port)
+        self.cable = Cable(board.broker_host, board.broker_port, silent=True)
         self.appliance = simulate(board.model, RealClock(), board.seed, board.curve)
         for outlet in self.appliance.simulated.values():
             outlet.flow.ml_per_min = int(outlet.flow.ml_per_min * board.speed)

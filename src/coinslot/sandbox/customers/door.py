@@ -28,11 +28,28 @@ class Started(Struct, frozen=True, kw_only=True):
     session: SessionId | None = None
 
 
+class Coded(Struct, frozen=True, kw_only=True):
+    """The answer to who wants a code."""
+
+    answer: Answer
+    digits: str = ""
+
+    def __repr__(self) -> str:
+        """Without the digits: this could end up in a log."""
+        return f"Coded({self.answer.value!r})"
+
+
 class Door(Protocol):
     """The phone and the counter."""
 
     async def start(self, customer: CustomerId, terminal: SimulatedTerminal, outlet: int) -> Started:
         """Ask to use an outlet."""
+
+    async def code(self, customer: CustomerId, terminal: SimulatedTerminal, outlet: int) -> Coded:
+        """Ask for a code to type at an outlet; for one that needs no link where it has none."""
+
+    async def untouched(self, terminal: SimulatedTerminal, outlet: int) -> bool:
+        """Whether nobody has typed a wrong code at this keypad for long: one more does no harm there."""
 
     async def stop(self, session: SessionId) -> None:
         """Stop it on the phone."""

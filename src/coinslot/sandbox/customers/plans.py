@@ -14,7 +14,7 @@ class Leaving(StrEnum):
     """How a visit ends."""
 
     KEY = "key"
-    """The stop key on the appliance."""
+    """The stop key on the appliance, or # on its keypad."""
     PHONE = "phone"
     """Stop on the phone: the server tells the terminal."""
     WALKS_OFF = "walks off"
@@ -32,7 +32,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     """What is drawn before leaving; no meaning when the limit ends it."""
     soap_s: float = 0.0
     """A pause with the shower head closed, half way."""
+    pause_s: float = 0.0
+    """The same with the valve shut from the keypad: nothing is billed meanwhile."""
     leaving: Leaving
+
+    @property
+    def typed(self) -> bool:
+        """Whether they come with a code for the keypad."""
+        return self.model is Model.STALL
 
 
 _CUPS_ML = (200, 300, 350, 500, 500, 750, 1_000, 1_500)
@@ -44,7 +51,7 @@ def choose_plan(chance: random.Random, *, thrifty: bool) -> Plan:
     if thrifty:
         return Plan(model=Model.DISPENSER, outlet=0, draw_ml=0, leaving=Leaving.LIMIT)
     if chance.random() < 0.5:
-        return _shower(chance)
+        return _bath(chance) if chance.random() < 0.5 else _shower(chance)
     outlet = 0 if chance.random() < 0.6 else 1
     return Plan(
         model=Model.DISPENSER,
@@ -61,6 +68,18 @@ def _shower(chance: random.Random) -> Plan:
         outlet=0,
         draw_ml=chance.randrange(2_500, 11_000, 500),
         soap_s=chance.uniform(4.0, 12.0) if chance.random() < 0.6 else 0.0,
+        leaving=leaving,
+    )
+
+
+def _bath(chance: random.Random) -> Plan:
+    """In whichever stall of the bathroom."""
+    leaving = chance.choices([Leaving.KEY, Leaving.PHONE, Leaving.WALKS_OFF], [84, 8, 8])[0]
+    return Plan(
+        model=Model.STALL,
+        outlet=0,
+        draw_ml=chance.randrange(2_500, 9_000, 500),
+        pause_s=chance.uniform(3.0, 10.0) if chance.random() < 0.5 else 0.0,
         leaving=leaving,
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from coinslot.sessions.model import Session
 from coinslot.settlement.authorize import authorize
 from coinslot.settlement.batching import Batcher
-from coinslot.settlement.changes import Batch
+from coinslot.settlement.changes import Batch, Send
 from coinslot.settlement.ports import UNDECIDABLE, Books, Conflict
 from coinslot.settlement.requests import Refused, StartAnswer, StartRequest
 from coinslot.settlement.stop import stop
@@ -64,6 +65,11 @@ class Starter:
         if batch is not None:
             await self._send_all([batch])
         return found
+
+    async def tell(self, sends: Iterable[Send]) -> None:
+        """Send what another transaction that is committed owes to terminals. What is lost on the way is sent again from
+        the session's state, as a start is."""
+        await self._send_all([Batch(now=datetime.now(UTC), sends=list(sends))])
 
     async def close(self) -> None:
         """Finish what was asked, take nothing more."""

@@ -177,6 +177,20 @@ def test_a_code_without_link_is_followed_until_it_is_accounted_for(
     assert text.phase is phase
     assert bool(text.groups) is (phase is OfflinePhase.LIVE)
     assert phase is OfflinePhase.USED or "¥5.00" in text.detail
+    assert phase is not OfflinePhase.RETURNED or "¥5.00" in text.title
+
+
+@pytest.mark.parametrize(
+    ("after", "phase"),
+    [(timedelta(0), OfflinePhase.TAKEN_BACK), (timedelta(hours=24), OfflinePhase.REVIEW)],
+)
+def test_one_taken_back_says_when_its_money_returns_until_a_person_looks(
+    after: timedelta, phase: OfflinePhase
+) -> None:
+    code = replace(OFFLINE, state=OfflineState.ENDING, taken_back=True, digits="")
+    text = offline_text.offline_text(Speaker(), code, NOW + after)  # type: ignore[arg-type]
+    assert (text.phase, text.groups, text.kind) == (phase, (), "warn")
+    assert "¥5.00" in text.detail
 
 
 def test_a_code_that_lost_its_digits_is_not_shown_as_one_to_type() -> None:

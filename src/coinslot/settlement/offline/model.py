@@ -66,6 +66,8 @@ class OfflineCode(Struct, frozen=True, kw_only=True):
     made_at: datetime
     expires_at: datetime
     """Until then it is offered."""
+    taken_back: bool = False
+    """Its customer did not want it any more, before its time was over."""
 
     def __repr__(self) -> str:
         return f"OfflineCode({self.session}, {self.state.value})"

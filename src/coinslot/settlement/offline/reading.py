@@ -19,7 +19,7 @@ from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SessionId, Si
 # Pinned to its keys, see settlement/store.py.
 _PLACE: Final = """
     SELECT x.terminal_id, a.closed, coalesce(l.online, false) AS online,
-           si.offline_credit_minor > 0 AND x.tariff_id IS NOT NULL AS sold
+           si.offline_credit_minor > 0 AND a.keypad AND x.tariff_id IS NOT NULL AS sold
     FROM outlet x
     JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
     JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
@@ -55,8 +55,8 @@ class OfflinePlace(Struct, frozen=True, kw_only=True):
     closed: bool
     online: bool
     sold: bool
-    """Whether the operator wants such codes here, and the outlet has a price. Terms may outlive both while their
-    terminal is away."""
+    """Whether the operator wants such codes here, there is a keypad, and the outlet has a price. Terms may outlive all
+    three while their terminal is away."""
 
 
 class _Row(Struct, frozen=True, kw_only=True):
@@ -79,6 +79,11 @@ class _Row(Struct, frozen=True, kw_only=True):
     online: bool
     burnt_at: datetime | None
     now: datetime
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether its end was asked for before its time was over."""
+        return self.stop_asked_at is not None and self.stop_asked_at < self.made_at + PROMISE_LIFE
 
     def standing(self) -> OfflineState:
         """What became of the code so far."""
@@ -139,4 +144,5 @@ def _code(keyring: Keyring, operator: OperatorId, customer: CustomerId, row: _Ro
         link_down=not row.online,
         made_at=row.made_at,
         expires_at=row.made_at + PROMISE_LIFE,
+        taken_back=row.taken_back,
     )

@@ -22,4 +22,6 @@ KEYPAD: Final[list[ControllerRouterHandler]] = [
     offline.offline_code,
     offline.offline_page,
     offline.offline_state,
+    offline.not_wanted_again,
+    offline.not_wanted,
 ]

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from coinslot import tariffs
 from coinslot.people.logins import Login
+from coinslot.settlement.offline.ending import cancel_offline
 from coinslot.settlement.offline.issuing import issue_offline, offer
 from coinslot.settlement.offline.model import (
     OfflineCode,
@@ -132,22 +133,7 @@ async def offline_page(page: PageOf, session_id: FromPath[str]) -> Response[byte
     code = await _find(page, session_id)
     if code is None:
         return no_code(page)
-    text = offline_text(page, code, datetime.now(UTC))
-    if text.phase is OfflinePhase.USED:
-        return page.go(f"/s/{code.session}")
-    place = await _place(page, code.operator, code.appliance, code.outlet)
-    return page.show(
-        "keypad/offline.html",
-        styles=STYLES,
-        scripts=() if text.phase in _ENDED else ("typed.js",),
-        text=text,
-        live=text.phase is OfflinePhase.LIVE,
-        waits=text.phase not in _ENDED,
-        code=code,
-        place=place,
-        help_phone=place.help_phone,
-        about=place.code,
-    )
+    return await _show_code(page, code)
 
 
 @get("/offline/{session_id:str}/state")
@@ -163,6 +149,40 @@ async def offline_state(page: PageOf, session_id: FromPath[str]) -> Response[byt
     go = f"/s/{code.session}" if text.phase is OfflinePhase.USED else ""
     news = OfflineNews(phase=text.phase, left_ms=text.left_ms, go=go)
     return Response(msgspec.json.encode(news), media_type="application/json")
+
+
+@get("/offline/{session_id:str}/cancel")
+async def not_wanted_again(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
+    """Somebody loads again what was only an order."""
+    return page.go(f"/offline/{session_id}") if await _find(page, session_id) else no_code(page)
+
+
+@post("/offline/{session_id:str}/cancel", status_code=200)
+async def not_wanted(page: PageOf, session_id: FromPath[str]) -> Response[bytes]:
+    """Take it back. Pressed twice, or when it was just typed, it changes nothing."""
+    count_form(page)
+    code = await _find(page, session_id)
+    if code is None:
+        return no_code(page)
+    await page.form()
+    services = page.services
+    try:
+        _, sends = await cancel_offline(
+            services.pool,
+            services.keyring,
+            operator=code.operator,
+            customer=code.customer,
+            session=code.session,
+        )
+    except Conflict:
+        return await _show_code(page, code, status=503, notice=page.say(_NOT_TAKEN_BACK))
+    await services.starter.tell(sends)
+    return page.go(f"/offline/{code.session}")
+
+
+_NOT_TAKEN_BACK: Final = marked(
+    "The server could not decide at this moment, and the code still works. Press once more."
+)
 
 
 def _asked(page: Page, operator: str, appliance: str, outlet: str) -> _Asked | None:
@@ -189,6 +209,30 @@ async def _find(page: Page, session_id: str) -> OfflineCode | None:
 
 async def _place(page: Page, operator: str, appliance: str, outlet: int) -> Place:
     return await place_of(page.services.pool, operator, appliance, outlet)
+
+
+async def _show_code(
+    page: Page, code: OfflineCode, *, status: int = 200, notice: str = ""
+) -> Response[bytes]:
+    text = offline_text(page, code, datetime.now(UTC))
+    if text.phase is OfflinePhase.USED:
+        return page.go(f"/s/{code.session}")
+    place = await _place(page, code.operator, code.appliance, code.outlet)
+    live, waits = text.phase is OfflinePhase.LIVE, text.phase not in _ENDED
+    return page.show(
+        "keypad/offline.html",
+        status=status,
+        styles=STYLES,
+        scripts=(*(("once.js",) if live else ()), *(("typed.js",) if waits else ())),
+        text=text,
+        live=live,
+        waits=waits,
+        notice=notice,
+        code=code,
+        place=place,
+        help_phone=place.help_phone,
+        about=place.code,
+    )
 
 
 async def _show_offer(

@@ -26,6 +26,8 @@ class OfflinePhase(StrEnum):
     """It can be typed."""
     ENDING = "ending"
     """It is offered no more; the appliance has not yet said that it was not used."""
+    TAKEN_BACK = "taken_back"
+    """The same, because its customer does not need it."""
     REVIEW = "review"
     """The same, and for so long that a person looks at it."""
     USED = "used"
@@ -63,32 +65,37 @@ def phase_of(code: OfflineCode, now: datetime) -> OfflinePhase:
         case OfflineState.LIVE if code.expires_at > now and code.digits:
             return OfflinePhase.LIVE
         case OfflineState.LIVE | OfflineState.ENDING:
-            return OfflinePhase.REVIEW if now - code.made_at > REVIEW_AFTER else OfflinePhase.ENDING
+            if now - code.made_at > REVIEW_AFTER:
+                return OfflinePhase.REVIEW
+            return OfflinePhase.TAKEN_BACK if code.taken_back else OfflinePhase.ENDING
 
 
 def offline_text(page: Page, code: OfflineCode, now: datetime) -> OfflineText:
     """The code in the visitor's language."""
     phase = phase_of(code, now)
     live = phase is OfflinePhase.LIVE
+    credit = figures.money(code.credit_minor, code.currency)
     left_ms = max(0, (code.expires_at - now) // timedelta(milliseconds=1)) if live else 0
     return OfflineText(
         phase=phase,
-        title=page.say(_TITLES[phase]),
-        detail=page.say(_DETAILS[phase], credit=figures.money(code.credit_minor, code.currency)),
+        title=page.say(_TITLES[phase], credit=credit),
+        detail=page.say(_DETAILS[phase], credit=credit),
         groups=groups(code.digits) if live else (),
         left_ms=left_ms,
         life_ms=(code.expires_at - code.made_at) // timedelta(milliseconds=1),
         left=figures.duration(left_ms),
-        kind="warn" if phase in (OfflinePhase.ENDING, OfflinePhase.REVIEW) else "",
+        kind="warn" if phase in _HELD else "",
     )
 
 
+_HELD: Final = (OfflinePhase.ENDING, OfflinePhase.TAKEN_BACK, OfflinePhase.REVIEW)
 _TITLES: Final = {
     OfflinePhase.LIVE: marked("Type this code on the keypad"),
     OfflinePhase.ENDING: marked("This code is being cancelled"),
+    OfflinePhase.TAKEN_BACK: marked("This code is being taken back"),
     OfflinePhase.REVIEW: marked("A person looks at this code"),
     OfflinePhase.USED: marked("This code was used"),
-    OfflinePhase.RETURNED: marked("This code was not used"),
+    OfflinePhase.RETURNED: marked("%(credit)s returned"),
 }
 _DETAILS: Final = {
     OfflinePhase.LIVE: marked(
@@ -99,12 +106,18 @@ _DETAILS: Final = {
         "%(credit)s stays held until the shower has its network again and confirms that the code was not used. Then it "
         "comes back by itself; you need not do anything."
     ),
+    OfflinePhase.TAKEN_BACK: marked(
+        "%(credit)s is returned when the shower has confirmed that the code was not used: at once when it has its "
+        "network. Typed before that, the code still opens the shower, and what you use is charged."
+    ),
     OfflinePhase.REVIEW: marked(
         "The shower has not reported for a day. %(credit)s stays held; a person finds out what became of it. The help "
         "line knows more."
     ),
     OfflinePhase.USED: marked("The shower has reported it. The use and its bill are yours to see."),
-    OfflinePhase.RETURNED: marked("The shower has confirmed it, and %(credit)s is back on your balance."),
+    OfflinePhase.RETURNED: marked(
+        "The shower has confirmed that the code was not used, and %(credit)s is back on your balance."
+    ),
 }
 
 
@@ -118,13 +131,9 @@ REFUSALS: Final = {
     OfflineRefusal.QUOTA: marked(
         "What is left of what the operator gives one person is less than such a code is good for."
     ),
-    OfflineRefusal.OUT_OF_HOURS: marked("It is closed at this hour. Come back when it is open."),
     OfflineRefusal.FAULT: marked("Something is wrong with it. Choose another one."),
     OfflineRefusal.REAL_NAME: marked("Your real name is needed first."),
     OfflineRefusal.ARREARS: marked("You still owe for earlier use. Pay that first."),
-    OfflineRefusal.QUOTA: marked(
-        "You have used what the operator gives one person for now. Look at this page later."
-    ),
     OfflineRefusal.NO_BALANCE: marked("Your wallet has too little for a start. Top it up first."),
     OfflineRefusal.ALREADY_LIVE: marked(
         "You have such a code already. Use it, or wait until its time is over."

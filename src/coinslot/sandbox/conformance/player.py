@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from coinslot.sandbox.conformance.clerk import Clerk
 from coinslot.sandbox.conformance.history import History, Line, Login, Recorded, Way
-from coinslot.sandbox.conformance.rule import Broken, Need, NotTried
+from coinslot.sandbox.conformance.rule import Broken
 from coinslot.sandbox.conformance.stand import Stand
 from coinslot.wire.codec import WireError, decode_up, encode
 from coinslot.wire.messages import Down, Gone, Hello, Ping, Up
@@ -243,11 +243,6 @@ class Player:
             )
 
     # ------------------------------------------------------------ the world around it
-
-    def need(self, need: Need, help_text: str) -> None:
-        """NotTried where the stand cannot do it."""
-        if need not in self.stand.can:
-            raise NotTried(help_text)
 
     async def cut(self) -> Hello:
         """Break the connection and wait for the next link's hello."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -35,6 +35,15 @@ class Need(StrEnum):
     """The stop key pressed at an outlet."""
     FLOW = "flow"
     """The tap behind the valve closed, so that nothing is metered, and opened again."""
+
+
+WANTING: Mapping[Need, str] = {
+    Need.POWER: "needs the power cut: --firmware, or --interactive and a person",
+    Need.KEYPAD: "needs keys pressed: --firmware with --control keypad, or --interactive and a person",
+    Need.STOP: "needs the stop key pressed: --firmware with --control stop, or --interactive and a person",
+    Need.FLOW: "needs a tap that can be closed behind the open valve: --control flow",
+}
+"""What is said where a rule could not be tried for want of it."""
 
 
 class Broken(Exception):
@@ -95,18 +104,7 @@ class Section:
         """The rule that the function below tries."""
 
         def keep(play: Play) -> Play:
-            self._add(
-                Rule(
-                    number=f"{self.number}.{len(self.rules) + 1}",
-                    name=name,
-                    sentence=sentence,
-                    weight=weight,
-                    anchor=anchor or self._anchor,
-                    needs=frozenset(needs),
-                    long=long,
-                    play=play,
-                )
-            )
+            self._add(name, sentence, weight, anchor, needs=frozenset(needs), long=long, play=play)
             return play
 
         return keep
@@ -117,19 +115,33 @@ class Section:
         """The rule that the function below looks for in the whole run."""
 
         def keep(judge: Judge) -> Judge:
-            self._add(
-                Rule(
-                    number=f"{self.number}.{len(self.rules) + 1}",
-                    name=name,
-                    sentence=sentence,
-                    weight=weight,
-                    anchor=anchor or self._anchor,
-                    judge=judge,
-                )
-            )
+            self._add(name, sentence, weight, anchor, judge=judge)
             return judge
 
         return keep
 
-    def _add(self, rule: Rule) -> None:
-        self.rules.append(rule)
+    def _add(
+        self,
+        name: str,
+        sentence: str,
+        weight: Weight,
+        anchor: str,
+        *,
+        needs: frozenset[Need] = frozenset(),
+        long: bool = False,
+        play: Play | None = None,
+        judge: Judge | None = None,
+    ) -> None:
+        self.rules.append(
+            Rule(
+                number=f"{self.number}.{len(self.rules) + 1}",
+                name=name,
+                sentence=sentence,
+                weight=weight,
+                anchor=anchor or self._anchor,
+                needs=needs,
+                long=long,
+                play=play,
+                judge=judge,
+            )
+        )

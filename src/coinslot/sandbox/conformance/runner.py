@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from coinslot.sandbox.conformance.history import Line
 from coinslot.sandbox.conformance.player import Player
 from coinslot.sandbox.conformance.report import Report, Result, Verdict, verdict
-from coinslot.sandbox.conformance.rule import Broken, NotTried, Play, Rule
+from coinslot.sandbox.conformance.rule import WANTING, Broken, NotTried, Play, Rule
 from coinslot.sandbox.conformance.using import ready
 
 FIRST_S = 600.0
@@ -62,6 +62,7 @@ async def _try(player: Player, rule: Rule, play: Play) -> tuple[Verdict, bool]:
     since = player.mark
     result, text = Result.PASSED, ""
     try:
+        _has_what_it_needs(player, rule)
         await play(player)
     except Broken as why:
         result, text = Result.FAILED, str(why)
@@ -69,6 +70,12 @@ async def _try(player: Player, rule: Rule, play: Play) -> tuple[Verdict, bool]:
         result, text = Result.SKIPPED, str(why)
     seen = player.history.lines[since:]
     return verdict(rule, result, text, _telling(seen), player.now_s - start_s), True
+
+
+def _has_what_it_needs(player: Player, rule: Rule) -> None:
+    lacking = sorted(rule.needs - player.stand.can)
+    if lacking:
+        raise NotTried("; ".join(WANTING[need] for need in lacking))
 
 
 def _judge(player: Player, rule: Rule) -> Verdict:

@@ -15,7 +15,6 @@ WRONG_TRIES = 5
 LONG = "123456789012"
 LONG_S = 3.3
 """Between two codes of 12 digits: 3 s."""
-_KEYS = "needs keys pressed: --firmware with the control line `key`, or --interactive and a person"
 _KEYPAD = (Need.KEYPAD,)
 
 
@@ -57,7 +56,6 @@ async def _code_entered(player: Player) -> None:
     needs=_KEYPAD,
 )
 async def _in_use(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
     tried = await began(player)
     since = player.mark
     await player.type(player.manner.outlet, "11112222")
@@ -76,9 +74,6 @@ async def _in_use(player: Player) -> None:
     anchor="pauses",
 )
 async def _pause(player: Player) -> None:
-    player.need(
-        Need.KEYPAD, "needs keys pressed: --firmware with --control keypad, or --interactive with a person"
-    )
     tried = await began(player, structs.replace(WIDE, pause_s=60))
     await player.pass_s(1.2)
     await player.type(player.manner.outlet, "*")
@@ -112,7 +107,6 @@ async def _pause(player: Player) -> None:
     needs=_KEYPAD,
 )
 async def _locks(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
     await _guess(player)
     await _takes_only_long(player)
 
@@ -124,8 +118,6 @@ async def _locks(player: Player) -> None:
     needs=(Need.KEYPAD, Need.POWER),
 )
 async def _outlives(player: Player) -> None:
-    player.need(Need.KEYPAD, _KEYS)
-    player.need(Need.POWER, "needs the power cut: --firmware, or --interactive and a person")
     await _guess(player)
     since = player.mark
     await player.power_cut()

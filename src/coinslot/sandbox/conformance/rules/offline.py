@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from coinslot.access.offline import make_code, session_id
 from coinslot.sandbox.conformance.player import Player
@@ -16,6 +16,25 @@ from coinslot.wire.records import Burnt, OfflineCredit
 SECTION = Section(8, "Offline codes", "codes-without-a-link")
 
 _NONE = "it takes no terms of offline codes"
+
+
+class _Code(Struct, frozen=True):
+    """A code under new terms."""
+
+    digits: str
+    session: str
+    count: int
+
+
+async def _code(player: Player) -> _Code:
+    """The first code of new terms. NotTried where the terminal takes none."""
+    terms = await _terms(player)
+    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
+    return _Code(digits, session_id(terms.terms, count), count)
+
+
+def _burn_it(player: Player, code: _Code) -> None:
+    player.say(Burn(link=player.link, outlet=player.manner.outlet, session=code.session, token=code.count))
 
 
 async def _terms(player: Player) -> Offline:
@@ -68,6 +87,14 @@ def _credits(player: Player, session: str) -> int:
     )
 
 
+async def _opens_nothing(player: Player, code: _Code, otherwise: str) -> None:
+    """Type it without the link. Broken, saying so, where it opened."""
+    await _away(player, code.digits + "#")
+    if _credits(player, code.session):
+        await _stop(player, code.session)
+        raise Broken(otherwise)
+
+
 async def _stop(player: Player, session: str) -> None:
     player.say(Stop(link=player.link, session=session))
     await player.fence()
@@ -97,7 +124,6 @@ async def _named(player: Player) -> None:
     needs=(Need.POWER,),
 )
 async def _outlive(player: Player) -> None:
-    player.need(Need.POWER, "needs the power cut: --firmware, or --interactive and a person")
     terms = await _terms(player)
     hello = await player.power_cut()
     if terms.terms not in hello.offline:
@@ -114,36 +140,32 @@ async def _outlive(player: Player) -> None:
 )
 async def _opens(player: Player) -> None:
     unlocked_keypad(player)
-    terms = await _terms(player)
-    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
-    session = session_id(terms.terms, count)
-    await _away(player, digits + "#")
-    await _stop(player, session)
+    code = await _code(player)
+    await _away(player, code.digits + "#")
+    await _stop(player, code.session)
     kinds = [
         type(one.record).__name__
         for one in player.history.records
-        if getattr(one.record, "session", None) == session
+        if getattr(one.record, "session", None) == code.session
     ]
     if kinds[:2] != ["OfflineCredit", "Started"]:
         raise Broken(
-            f"records of session {session}: {kinds or 'none'}; expected offline_credit, then started"
+            f"records of session {code.session}: {kinds or 'none'}; expected offline_credit, then started"
         )
 
 
 @SECTION.played("offline-code-once", "An offline code opens once.", weight=Weight.WHERE, needs=(Need.KEYPAD,))
 async def _once(player: Player) -> None:
     unlocked_keypad(player)
-    terms = await _terms(player)
-    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
-    session = session_id(terms.terms, count)
-    await _away(player, digits + "#")
-    await _stop(player, session)
-    if not openings(player, session):
+    code = await _code(player)
+    await _away(player, code.digits + "#")
+    await _stop(player, code.session)
+    if not openings(player, code.session):
         raise NotTried("the code did not open at all: see offline-code")
-    await _away(player, digits + "#")
-    await _stop(player, session)
-    if _credits(player, session) != 1 or len(openings(player, session)) != 1:
-        raise Broken(f"one code was credited {_credits(player, session)} times")
+    await _away(player, code.digits + "#")
+    await _stop(player, code.session)
+    if _credits(player, code.session) != 1 or len(openings(player, code.session)) != 1:
+        raise Broken(f"one code was credited {_credits(player, code.session)} times")
 
 
 @SECTION.played(
@@ -154,16 +176,15 @@ async def _once(player: Player) -> None:
 )
 async def _only(player: Player) -> None:
     unlocked_keypad(player)
-    terms = await _terms(player)
-    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
+    code = await _code(player)
     since = player.mark
-    await player.type(player.manner.outlet, digits + "#")
+    await player.type(player.manner.outlet, code.digits + "#")
     await player.message(
-        CodeEntered, "`code_entered` with the digits", since, lambda one: one.digits == digits
+        CodeEntered, "`code_entered` with the digits", since, lambda one: one.digits == code.digits
     )
     await player.fence()
-    if _credits(player, session_id(terms.terms, count)):
-        await _stop(player, session_id(terms.terms, count))
+    if _credits(player, code.session):
+        await _stop(player, code.session)
         raise Broken("the code opened by itself while the link was up")
 
 
@@ -173,21 +194,15 @@ async def _only(player: Player) -> None:
     weight=Weight.WHERE,
 )
 async def _burn(player: Player) -> None:
-    terms = await _terms(player)
-    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
-    session = session_id(terms.terms, count)
-    burn = Burn(link=player.link, outlet=player.manner.outlet, session=session, token=count)
-    player.say(burn)
+    code = await _code(player)
+    _burn_it(player, code)
     await player.record(
-        f"`burnt` for session {session}",
-        lambda one: isinstance(one.record, Burnt) and one.record.session == session,
+        f"`burnt` for session {code.session}",
+        lambda one: isinstance(one.record, Burnt) and one.record.session == code.session,
     )
     if Need.KEYPAD not in player.stand.can:
         return
-    await _away(player, digits + "#")
-    if _credits(player, session):
-        await _stop(player, session)
-        raise Broken("a code that was burnt opened")
+    await _opens_nothing(player, code, "a code that was burnt opened")
 
 
 @SECTION.played(
@@ -198,16 +213,16 @@ async def _burn(player: Player) -> None:
 )
 async def _burn_used(player: Player) -> None:
     unlocked_keypad(player)
-    terms = await _terms(player)
-    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
-    session = session_id(terms.terms, count)
-    await _away(player, digits + "#")
-    if not openings(player, session):
+    code = await _code(player)
+    await _away(player, code.digits + "#")
+    if not openings(player, code.session):
         raise NotTried("the code did not open at all: see offline-code")
-    await _stop(player, session)
-    player.say(Burn(link=player.link, outlet=player.manner.outlet, session=session, token=count))
+    await _stop(player, code.session)
+    _burn_it(player, code)
     await player.fence()
-    if any(isinstance(one.record, Burnt) and one.record.session == session for one in player.history.records):
+    if any(
+        isinstance(one.record, Burnt) and one.record.session == code.session for one in player.history.records
+    ):
         raise Broken("`burnt` for a code that had opened: the server would give the money back")
 
 
@@ -219,17 +234,11 @@ async def _burn_used(player: Player) -> None:
 )
 async def _burnt_power(player: Player) -> None:
     unlocked_keypad(player)
-    player.need(Need.POWER, "needs the power cut: --firmware, or --interactive and a person")
-    terms = await _terms(player)
-    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
-    session = session_id(terms.terms, count)
-    player.say(Burn(link=player.link, outlet=player.manner.outlet, session=session, token=count))
+    code = await _code(player)
+    _burn_it(player, code)
     await player.fence()
     await player.power_cut()
-    await _away(player, digits + "#")
-    if _credits(player, session):
-        await _stop(player, session)
-        raise Broken("a code that was burnt before the power cut opened after it")
+    await _opens_nothing(player, code, "a code that was burnt before the power cut opened after it")
 
 
 @SECTION.played(
@@ -240,17 +249,12 @@ async def _burnt_power(player: Player) -> None:
 )
 async def _token(player: Player) -> None:
     unlocked_keypad(player)
-    terms = await _terms(player)
-    digits, count = make_code(terms.key, terms.starting_code, terms.value, terms.count)
-    session = session_id(terms.terms, count)
-    tried = attempt(player, session=session)
-    player.say(structs.replace(tried.start, token=count))
+    code = await _code(player)
+    tried = attempt(player, session=code.session)
+    player.say(structs.replace(tried.start, token=code.count))
     await answer(player, tried)
-    await _stop(player, session)
-    await _away(player, digits + "#")
-    if _credits(player, session):
-        await _stop(player, session)
-        raise Broken("a code that had come as a start opened once more without the link")
+    await _stop(player, code.session)
+    await _opens_nothing(player, code, "a code that had come as a start opened once more without the link")
 
 
 @SECTION.played(

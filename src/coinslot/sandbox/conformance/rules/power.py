@@ -21,7 +21,6 @@ from coinslot.wire.records import Checkpoint, DeclineReason, Started, Stopped, S
 
 SECTION = Section(6, "Power cuts", "stopping")
 
-_HELP = "needs the power cut: --firmware, or --interactive and a person"
 _POWER = (Need.POWER,)
 
 
@@ -32,7 +31,6 @@ _POWER = (Need.POWER,)
     anchor="the-number-of-the-link",
 )
 async def _link(player: Player) -> None:
-    player.need(Need.POWER, _HELP)
     before = max(hello.link for _, _, hello in player.history.hellos())
     hello = await player.power_cut()
     if hello.link <= before:
@@ -41,7 +39,6 @@ async def _link(player: Player) -> None:
 
 @SECTION.played("boot-rises", "`boot` rises with each start of the terminal.", needs=_POWER, anchor="records")
 async def _boot(player: Player) -> None:
-    player.need(Need.POWER, _HELP)
     before = player.history.hellos()[-1][2].boot
     hello = await player.power_cut()
     if hello.boot <= before:
@@ -55,7 +52,6 @@ async def _boot(player: Player) -> None:
     anchor="records",
 )
 async def _journal(player: Player) -> None:
-    player.need(Need.POWER, _HELP)
     with player.holding(acks=False):
         tried = await make_record(player)
         await answer(player, tried)
@@ -83,7 +79,6 @@ async def _journal(player: Player) -> None:
     needs=_POWER,
 )
 async def _power_loss(player: Player) -> None:
-    player.need(Need.POWER, _HELP)
     tried = await began(player)
     await player.pass_s(0.5)
     hello = await player.power_cut()
@@ -111,7 +106,6 @@ async def _power_loss(player: Player) -> None:
     needs=_POWER,
 )
 async def _one_end(player: Player) -> None:
-    player.need(Need.POWER, _HELP)
     tried = await began(player)
     await player.power_cut()
     hello = await player.fence()
@@ -133,7 +127,6 @@ async def _one_end(player: Player) -> None:
     anchor="starting",
 )
 async def _command(player: Player) -> None:
-    player.need(Need.POWER, _HELP)
     tried = await began(player)
     await end(player, tried)
     await player.fence()
@@ -150,7 +143,6 @@ async def _command(player: Player) -> None:
     "stop-outlives-power", "A `stop` that bars its session bars it after a power cut as well.", needs=_POWER
 )
 async def _stop(player: Player) -> None:
-    player.need(Need.POWER, _HELP)
     session = player.id("ses")
     player.say(Stop(link=player.link, session=session))
     await player.fence()

@@ -100,7 +100,6 @@ async def _link_lost_stop(player: Player) -> None:
     anchor="limits",
 )
 async def _idle(player: Player) -> None:
-    player.need(Need.FLOW, "needs a tap that can be closed behind the open valve")
     await player.stand.tap(player.manner.outlet, is_open=False)
     try:
         tried = await began(player, structs.replace(WIDE, idle_s=2))
@@ -117,7 +116,6 @@ async def _idle(player: Player) -> None:
     anchor="stopping",
 )
 async def _stop_key(player: Player) -> None:
-    player.need(Need.STOP, "needs the stop key pressed")
     tried = await began(player)
     since = player.mark
     player.note("the connection is cut, and held down")

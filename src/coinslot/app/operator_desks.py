@@ -61,7 +61,11 @@ def desk_link(key: str, operator: str | None, as_json: bool) -> None:
 def desk_list(operator: str | None, as_json: bool) -> None:
     """All desks that were not revoked."""
     found = run(operator, lambda here: front_desks.list_desks(here.connection, here.operator.operator_id))
-    emit(found, ("site", "name", "desk_id", "opened_at", "seen_at", "link_expires_at"), as_json=as_json)
+    emit(
+        found,
+        ("site", "name", "browser", "desk_id", "opened_at", "seen_at", "link_expires_at"),
+        as_json=as_json,
+    )
 
 
 @desk.command("revoke", epilog="Example: coinslot operator desk revoke Reception")

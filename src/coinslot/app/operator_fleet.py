@@ -52,7 +52,7 @@ def appliance_list(site_key: str | None, operator: str | None, as_json: bool) ->
         at = None if site_key is None else (await store.find_site(desk.connection, own, site_key)).site_id
         return await store.list_appliances(desk.connection, own, at)
 
-    columns = ("name", "room", "kind", "code", "closed", "appliance_id", "site_id")
+    columns = ("name", "room", "kind", "keypad", "code", "closed", "appliance_id", "site_id")
     emit(run(operator, work), columns, as_json=as_json)
 
 
@@ -67,6 +67,27 @@ def appliance_set_room(key: str, room: str, operator: str | None, as_json: bool)
         own = desk.operator.operator_id
         found = await store.find_appliance(desk.connection, own, key)
         await store.set_room(desk.connection, own, found.appliance_id, room, by=desk.by)
+        return await store.find_appliance(desk.connection, own, found.appliance_id)
+
+    emit_one(run(operator, work), as_json=as_json)
+
+
+@appliance.command("set", epilog="Example: coinslot operator appliance set 'Dispenser 1' --keypad")
+@click.argument("key", metavar="APPLIANCE")
+@click.option(
+    "--keypad/--no-keypad",
+    required=True,
+    default=None,
+    help="Whether codes can be typed there: a shower has a keypad, others have none, unless said otherwise.",
+)
+@options
+def appliance_set(key: str, keypad: bool, operator: str | None, as_json: bool) -> None:
+    """Say how an appliance is built."""
+
+    async def work(desk: Desk) -> Appliance:
+        own = desk.operator.operator_id
+        found = await store.find_appliance(desk.connection, own, key)
+        await store.set_keypad(desk.connection, own, found.appliance_id, keypad=keypad, by=desk.by)
         return await store.find_appliance(desk.connection, own, found.appliance_id)
 
     emit_one(run(operator, work), as_json=as_json)

@@ -176,7 +176,7 @@ async def make_fleet(
 ) -> list[TerminalCredentials]:
     """`terminals` new terminals at a new site, each driving one appliance with `outlets` outlets.
 
-    All outlets have `tariff_id`, or the tariff called shower-litre.
+    All outlets have `tariff_id`, or the tariff called shower-litre. Each has a keypad, whatever its kind.
     """
     run = new_id("run")[4:]
     async with connection.transaction():
@@ -188,7 +188,7 @@ async def make_fleet(
         ]
         names = [f"{kind.value} {number}" for number in range(1, terminals + 1)]
         return await make_terminals(
-            connection, operator_id, site.site_id, names=names, kind=kind, outlets=plans, by=BY
+            connection, operator_id, site.site_id, names=names, kind=kind, outlets=plans, keypad=True, by=BY
         )
 
 

@@ -44,11 +44,13 @@ async def make_terminals(
     names: Sequence[str],
     kind: ApplianceKind,
     outlets: Sequence[OutletPlan],
+    keypad: bool | None = None,
     by: str,
 ) -> list[TerminalCredentials]:
     """One appliance and one terminal for each of `names`, each with all of `outlets`, numbered from 0.
 
-    One audit row tells of them all. The names must be new at the site.
+    With a keypad where the kind has one, unless `keypad` says so itself. One audit row tells of them all. The names must
+    be new at the site.
     """
     made = [
         TerminalCredentials(
@@ -63,7 +65,7 @@ async def make_terminals(
         for _ in names
     ]
     async with connection.transaction():
-        await _insert(connection, made, names, kind, outlets)
+        await _insert(connection, made, names, kind, kind.keypad if keypad is None else keypad, outlets)
         await write_audit(
             connection,
             operator_id,
@@ -80,6 +82,7 @@ async def _insert(
     made: Sequence[TerminalCredentials],
     names: Sequence[str],
     kind: ApplianceKind,
+    keypad: bool,
     outlets: Sequence[OutletPlan],
 ) -> None:
     if not made:
@@ -88,8 +91,8 @@ async def _insert(
     terminals = [one.terminal_id for one in made]
     appliances = [one.appliance_id for one in made]
     await connection.execute(
-        "INSERT INTO appliance (operator_id, appliance_id, site_id, kind, name, code)"
-        " SELECT $1, id, $2, $3, name, code"
+        "INSERT INTO appliance (operator_id, appliance_id, site_id, kind, name, code, keypad)"
+        " SELECT $1, id, $2, $3, name, code, $7"
         " FROM unnest($4::text[], $5::text[], $6::text[]) AS new (id, name, code)",
         operator_id,
         site_id,
@@ -97,6 +100,7 @@ async def _insert(
         appliances,
         list(names),
         [one.appliance_code for one in made],
+        keypad,
     )
     await connection.execute(
         "INSERT INTO terminal (operator_id, terminal_id, site_id, name, secret_hash)"

@@ -31,7 +31,7 @@ _KIOSK: Final = "kiosk."
 to a kiosk and finds its secret has no front desk with it."""
 _COLUMNS: Final = (
     "d.operator_id, d.desk_id, d.site_id, y.name AS site, d.name, d.link_expires_at, d.opened_at, d.seen_at,"
-    " d.revoked_at, d.created_at"
+    " d.revoked_at, d.browser, d.created_at"
 )
 _FROM: Final = "front_desk d JOIN site y USING (operator_id, site_id)"
 
@@ -58,6 +58,8 @@ class FrontDesk(Struct, frozen=True, kw_only=True):
     opened_at: datetime | None
     seen_at: datetime | None
     revoked_at: datetime | None
+    browser: Browser
+    """What it was opened as, the last time that it was; a front desk where it never was."""
     created_at: datetime
 
 
@@ -178,10 +180,11 @@ async def open_desk(connection: Connection, link: str, kind: Browser = Browser.D
         browser = _KIOSK + browser
     async with connection.transaction():
         row = await connection.fetchrow(
-            "UPDATE front_desk SET link_hash = NULL, link_expires_at = NULL, browser_hash = $2, opened_at = now(),"
-            " seen_at = now() WHERE link_hash = $1 AND link_expires_at > now() RETURNING operator_id, desk_id",
+            "UPDATE front_desk SET link_hash = NULL, link_expires_at = NULL, browser_hash = $2, browser = $3,"
+            " opened_at = now(), seen_at = now() WHERE link_hash = $1 AND link_expires_at > now() RETURNING operator_id, desk_id",
             hash_secret(link),
             hash_secret(browser),
+            kind.value,
         )
         if row is None:
             return None

@@ -45,6 +45,8 @@ class Appliance(Struct, frozen=True, kw_only=True):
     """Where its guests are, such as 801; empty where that says nothing."""
     closed: bool
     """Taken out of service by its operator: nobody can start it."""
+    keypad: bool
+    """Codes can be typed there. Without one none is made for it."""
     created_at: datetime
 
 

@@ -32,6 +32,15 @@ class ApplianceKind(StrEnum):
     VENDING = "vending"
     OTHER = "other"
 
+    @property
+    def keypad(self) -> bool:
+        """Whether one of this kind has a keypad that takes codes, unless its operator says otherwise.
+
+        A shower stands where phones stay dry, so its customers come with a code; the others are started from the phone
+        in front of them. No terminal tells what it is built with.
+        """
+        return self is ApplianceKind.SHOWER
+
 
 def check_currency(text: str) -> str:
     """An ISO 4217 code such as CNY."""

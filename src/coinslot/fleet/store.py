@@ -7,6 +7,7 @@ import asyncpg
 from coinslot.audit import Connection, write_audit
 from coinslot.fields import MissingError, TakenError, clean_name, search_key
 from coinslot.fleet.models import Appliance, Operator, Site, Terminal
+from coinslot.fleet.offers import offers_changed
 from coinslot.fleet.rules import check_appliance_code, check_currency, check_kind, check_room, check_timezone
 from coinslot.fleet.secrets import new_appliance_code
 from coinslot.rows import many, one
@@ -110,24 +111,28 @@ async def add_appliance(
     name: str,
     code: str | None = None,
     room: str = "",
+    keypad: bool | None = None,
     by: str,
 ) -> Appliance:
-    """A new appliance at a site. Its name is its own at the site, its code everywhere."""
-    name, room = clean_name("name", name), check_room(room)
+    """A new appliance at a site. Its name is its own at the site, its code everywhere. With a keypad where its kind has
+    one, unless `keypad` says so itself.
+    """
+    name, room, of = clean_name("name", name), check_room(room), check_kind(kind)
     appliance_id = ApplianceId(new_id("app"))
     async with connection.transaction():
         try:
             async with connection.transaction():
                 row = await connection.fetchrow(
-                    "INSERT INTO appliance (operator_id, appliance_id, site_id, kind, name, code, room)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *",
+                    "INSERT INTO appliance (operator_id, appliance_id, site_id, kind, name, code, room, keypad)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *",
                     operator_id,
                     appliance_id,
                     site_id,
-                    check_kind(kind).value,
+                    of.value,
                     name,
                     new_appliance_code() if code is None else check_appliance_code(code),
                     room,
+                    of.keypad if keypad is None else keypad,
                 )
         except asyncpg.UniqueViolationError as error:
             field = _APPLIANCE_NAMES.get(error.constraint_name or "", "name")
@@ -187,6 +192,26 @@ async def set_room(
         await write_audit(
             connection, operator_id, by=by, action="appliance.room", target=appliance_id, detail=room
         )
+
+
+async def set_keypad(
+    connection: Connection, operator_id: OperatorId, appliance_id: ApplianceId, *, keypad: bool, by: str
+) -> None:
+    """Say whether an appliance has a keypad that takes codes. Codes that are live stay so. MissingError."""
+    async with connection.transaction():
+        found = await connection.fetchval(
+            "UPDATE appliance SET keypad = $3 WHERE operator_id = $1 AND appliance_id = $2 RETURNING true",
+            operator_id,
+            appliance_id,
+            keypad,
+        )
+        if not found:
+            raise MissingError("appliance", appliance_id)
+        detail = "there" if keypad else "none"
+        await write_audit(
+            connection, operator_id, by=by, action="appliance.keypad", target=appliance_id, detail=detail
+        )
+        await offers_changed(connection, operator_id)
 
 
 async def close_appliance(

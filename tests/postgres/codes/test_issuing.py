@@ -8,10 +8,11 @@ from collections import Counter
 import pytest
 
 from coinslot.engines.connect import Pool, connect_owner
-from coinslot.fields import FieldError
+from coinslot.fields import FieldError, MissingError
+from coinslot.fleet.store import set_keypad
 from coinslot.settlement.codes import issuing
 from coinslot.settlement.codes.issuing import CodeRefusal, CodeRefused, CodeState, CodeView
-from coinslot.wire.ids import ApplianceId, CustomerId
+from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId
 from coinslot.wire.messages import Note, Show, Start
 from tests.support.bathroom import KEYRING, Bathroom
 
@@ -110,6 +111,31 @@ async def test_another_operators_appliance_is_no_place(bathroom: Bathroom, pool:
         key="k",
     )
     assert refused == CodeRefused(reason=CodeRefusal.NO_SUCH_PLACE)
+
+
+async def test_where_there_is_no_keypad_no_code_is_made_and_a_room_counts_the_others(pool: Pool) -> None:
+    bathroom = await Bathroom(pool).open(2, room="East")
+    own, customer = bathroom.desk.operator, await bathroom.desk.customer()
+    nowhere = CodeRefused(reason=CodeRefusal.NO_SUCH_PLACE)
+
+    async def say(number: int, *, keypad: bool) -> None:
+        async with pool.acquire() as connection:
+            await set_keypad(connection, own, bathroom.appliance(number), keypad=keypad, by="test")
+
+    await say(0, keypad=False)
+    assert await bathroom.asks(customer) == nowhere
+    assert await bathroom.friend(customer, 3_00) == nowhere
+    async with pool.acquire() as connection:
+        with pytest.raises(MissingError):
+            await set_keypad(
+                connection, OperatorId("opr_other"), bathroom.appliance(), keypad=True, by="test"
+            )
+    code = await bathroom.code(customer, room="East")
+    assert (await bathroom.starts(code.digits, 1)).customer == customer
+    await say(1, keypad=False)
+    assert await bathroom.asks(customer, room="East") == nowhere
+    await say(0, keypad=True)
+    assert (await bathroom.code(customer)).appliance == bathroom.appliance(0)
 
 
 async def test_two_live_codes_at_a_shower_are_enough_and_a_free_outlet_is_chosen(pool: Pool) -> None:

@@ -8,8 +8,9 @@ from coinslot.access.offline import REKEY_COUNT
 from coinslot.app.seed import ensure_tariff
 from coinslot.engines.connect import Pool
 from coinslot.fleet.outlets import set_tariff
+from coinslot.fleet.store import set_keypad
 from coinslot.keyring import Keyring
-from coinslot.settlement.offline.issuing import OfflineRefusal, OfflineRefused
+from coinslot.settlement.offline.issuing import OfflineRefusal, OfflineRefused, offer
 from coinslot.settlement.offline.terms import due_terms
 from coinslot.settlement.reconcile import reconcile
 from coinslot.wire.messages import Hello
@@ -104,3 +105,15 @@ async def test_terms_of_a_hello_that_is_over_count_for_nothing(bath: Bath) -> No
     )
     held = await bath.pool.fetchval("SELECT held FROM offline_terms WHERE terms_id = $1", bath.terms.terms)
     assert held, "said on a link that is over"
+
+
+async def test_an_appliance_without_a_keypad_is_told_of_their_end_and_gives_no_codes(bath: Bath) -> None:
+    place = {"operator": bath.desk.operator, "appliance": bath.appliance}
+    assert await offer(bath.pool, outlet=0, **place) is not None
+    async with bath.pool.acquire() as connection:
+        await set_keypad(connection, bath.desk.operator, bath.appliance, keypad=False, by="test")
+    assert await offer(bath.pool, outlet=0, **place) is None
+    refused = await bath.asks(await bath.desk.customer())
+    assert refused == OfflineRefused(reason=OfflineRefusal.NOT_HERE)
+    await bath.returns()
+    assert [one.key for one in await bath.told()] == [""]

@@ -6,16 +6,33 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from nats.aio.client import Client
 
 from coinslot.fleet.bulk import TerminalCredentials
 from coinslot.fleet.front_desks import Browser as Kind
-from coinslot.fleet.front_desks import add_desk, find_desk_here, open_desk
+from coinslot.fleet.front_desks import add_desk, find_desk_here, list_desks, open_desk
 from coinslot.fleet.rules import ApplianceKind
 from coinslot.fleet.store import find_appliance
+from coinslot.ledger.events import cash_topup
+from coinslot.ledger.store import post
+from coinslot.money import parse_currency
 from coinslot.people.cards import give_card
 from coinslot.tariffs.named import NAMED
-from tests.postgres.web.arriving import Browser, Shown, customer_of, dispenser, path_of, pay_in
+from coinslot.wire import codec
+from coinslot.wire.ids import CustomerId
+from coinslot.wire.messages import Burn
+from coinslot.wire.topics import Channel, subject
+from tests.postgres.web.arriving import (
+    LIN_E164,
+    Browser,
+    Shown,
+    customer_of,
+    dispenser,
+    path_of,
+    pay_in,
+)
 from tests.postgres.web.conftest import KEYRING, Api, House
+from tests.support.bath import CREDIT_MINOR, Bath
 
 MOST_BYTES = 8_000
 _place = re.compile(r'name="place" value="([^"]+)"')
@@ -93,6 +110,12 @@ async def test_a_code_that_cannot_be_had_says_why_with_figures(
             )
         closed = await browser.press(form)
         assert (closed.status, "The operator has just closed it" in closed.text) == (409, True)
+        await api.pool.execute("UPDATE appliance SET closed = false, keypad = false")
+        bare = await browser.press(form)
+        assert (bare.status, bare.headings) == (elsewhere.status, 1)
+        assert all(
+            not each.action.endswith("/bathrooms") for each in (await browser.open(path_of(shower))).forms
+        )
         assert await api.pool.fetchval("SELECT count(*) FROM keypad_code") == 0
 
 
@@ -120,6 +143,9 @@ async def test_a_kiosk_is_no_front_desk_and_a_front_desk_no_kiosk(
             found = {each: await find_desk_here(connection, secret, each) for each in Kind}
             assert [each for each, here in found.items() if here is not None] == [kind]
             assert await open_desk(connection, link, kind) is None
+        assert {desk.name: desk.browser for desk in await list_desks(connection, house.operator)} == {
+            kind.value: kind for kind in Kind
+        }
     async with Browser(api) as browser:
         for path in ("/kiosk", "/desk"):
             assert (await browser.open(path)).status == 401
@@ -153,3 +179,51 @@ async def test_a_kiosk_knows_somebody_only_there_and_only_until_the_code(
         assert len(digits_of(code)) == 8
         assert digits_of(await kiosk.press(form, place=place)) == ""
         assert "/kiosk/in" in [each.action for each in (await kiosk.open("/kiosk")).forms]
+
+
+@pytest.fixture
+async def away(api: Api) -> Bath:
+    """A shower without network whose terminal takes codes."""
+    bath = Bath(api.pool)
+    bath.keyring = KEYRING
+    return await bath.open()
+
+
+async def test_a_code_without_network_is_taken_back_once_and_by_nobody_else(
+    api: Api, away: Bath, client: Client
+) -> None:
+    sticker = path_of(away.terminal.credentials)
+    heard = await client.subscribe(subject(away.terminal.id, Channel.DOWN))
+    async with Browser(api) as owner, Browser(api, address="198.51.100.8") as other:
+        await away.returns()
+        await owner.log_in(sticker)
+        await other.log_in(sticker, "138 0013 8009")
+        await away.terminal.goes()
+        row = await api.pool.fetchrow(
+            "SELECT operator_id, customer_id FROM customer WHERE phone = $1", LIN_E164
+        )
+        assert row is not None
+        lin = CustomerId(row["customer_id"])
+        async with api.pool.acquire() as connection:
+            entry = cash_topup(away.desk.operator, "cash", lin, parse_currency("CNY"), amount_minor=20_00)
+            await post(connection, [entry])
+        code = await away.code(lin)
+        page = await owner.open(f"/offline/{code.session}")
+        assert code.digits in page.text.replace("</span> <span>", "")
+        press = page.form("/cancel")
+
+        theirs = await other.open(f"/offline/{code.session}")
+        assert (theirs.status, (await other.send(press)).status_code in (403, 404)) == (404, True)
+        # The terminal is back when its customer thinks better of it: it is told at once.
+        await away.returns()
+        for _ in range(2):
+            back = await owner.press(press)
+            assert "This code is being taken back" in back.text
+            assert [form for form in back.forms if form.action.endswith("/cancel")] == []
+        assert await away.desk.principal(lin) == 20_00 - CREDIT_MINOR
+        said = codec.decode_down((await heard.next_msg(timeout=10)).data)
+        assert isinstance(said, Burn)
+        assert said.session == code.session
+        await away.terminal.records(away.burnt(code.session, 2))
+        assert "¥3.00 returned" in (await owner.open(f"/offline/{code.session}/cancel")).text
+        assert await away.desk.principal(lin) == 20_00

@@ -30,7 +30,7 @@ class Keypad(Struct, frozen=True, kw_only=True):
         return (self.terminal_id, self.outlet)
 
 
-# A terminal that was revoked opens nothing any more.
+# A terminal that was revoked opens nothing any more, and nobody types on an appliance without a keypad.
 _KEYPADS: Final = """
     SELECT o.operator_id, a.site_id, a.room, a.appliance_id, a.name AS appliance, o.terminal_id, o.outlet
     FROM {first} CROSS JOIN LATERAL (SELECT * FROM outlet x
@@ -40,10 +40,11 @@ _KEYPADS: Final = """
     ORDER BY o.terminal_id, o.outlet
 """
 _OF_APPLIANCE: Final = _KEYPADS.format(
-    first="(SELECT * FROM appliance WHERE operator_id = $1 AND appliance_id = $2) a"
+    first="(SELECT * FROM appliance WHERE operator_id = $1 AND appliance_id = $2 AND keypad) a"
 )
 _OF_ROOM: Final = _KEYPADS.format(
-    first="(SELECT * FROM appliance WHERE operator_id = $1 AND ($2::text IS NULL OR site_id = $2) AND room = $3) a"
+    first="(SELECT * FROM appliance"
+    " WHERE operator_id = $1 AND ($2::text IS NULL OR site_id = $2) AND room = $3 AND keypad) a"
 )
 
 

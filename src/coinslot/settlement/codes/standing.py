@@ -38,7 +38,7 @@ _KEYPADS: Final = """
     JOIN outlet x ON x.operator_id = a.operator_id AND x.appliance_id = a.appliance_id
     JOIN terminal t ON t.operator_id = x.operator_id AND t.terminal_id = x.terminal_id AND t.revoked_at IS NULL
     LEFT JOIN keypad_guard g ON g.operator_id = x.operator_id AND g.terminal_id = x.terminal_id AND g.outlet = x.outlet
-    WHERE a.operator_id = $1 AND a.site_id = $2 ORDER BY a.name, x.outlet
+    WHERE a.operator_id = $1 AND a.site_id = $2 AND (a.keypad OR g.wrong_ms IS NOT NULL) ORDER BY a.name, x.outlet
 """
 
 

@@ -42,7 +42,8 @@ AGAIN_AFTER: Final = timedelta(seconds=60)
 # Pinned to its keys, see settlement/store.py.
 _OUTLETS: Final = """
     SELECT x.operator_id, x.outlet, x.appliance_id, x.tariff_id, coalesce(v.version, 0) AS version,
-           coalesce(v.body, '') AS body, si.offline_credit_minor AS credit_minor, w.pause_s, w.currency
+           coalesce(v.body, '') AS body, w.pause_s, w.currency,
+           CASE WHEN a.keypad THEN si.offline_credit_minor ELSE 0 END AS credit_minor
     FROM outlet x
     JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
     JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
@@ -64,7 +65,7 @@ _CONCERNED: Final = """
             JOIN outlet x ON x.operator_id = t.operator_id AND x.terminal_id = t.terminal_id
             JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
             JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
-            WHERE t.terminal_id = $1 AND si.offline_credit_minor > 0)
+            WHERE t.terminal_id = $1 AND a.keypad AND si.offline_credit_minor > 0)
 """
 
 

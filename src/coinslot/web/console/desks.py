@@ -12,10 +12,15 @@ from msgspec import Struct
 
 from coinslot.fields import FieldError
 from coinslot.fleet import front_desks
-from coinslot.fleet.front_desks import FrontDesk
+from coinslot.fleet.front_desks import Browser, FrontDesk
 from coinslot.fleet.store import find_site, list_sites
 from coinslot.web.console.staffed import Staffed, StaffedOf
 from coinslot.web.pages.languages import marked
+
+_BROWSERS: Final = {
+    Browser.DESK: marked("In use as a front desk"),
+    Browser.KIOSK: marked("In use as a kiosk"),
+}
 
 
 class DeskLine(Struct, frozen=True, kw_only=True):
@@ -95,7 +100,7 @@ async def _page(
 
 
 def _line(staffed: Staffed, each: FrontDesk) -> DeskLine:
-    word, colour = staffed.say(marked("Open in a browser")), "run"
+    word, colour = staffed.say(_BROWSERS[each.browser]), "run"
     if each.opened_at is None:
         until = staffed.moment(each.link_expires_at)
         word, colour = staffed.say(marked("Its link opens until %(time)s"), time=until), "warn"

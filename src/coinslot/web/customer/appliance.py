@@ -8,7 +8,6 @@ from litestar.response import Response
 
 from coinslot.people.real_names import RealNameState
 from coinslot.web.customer.appliances import Standing
-from coinslot.web.customer.keypads import KEYPADS
 from coinslot.web.customer.limits import count_view
 from coinslot.web.customer.login_steps import show_login
 from coinslot.web.customer.offline_offers import offline_path
@@ -86,7 +85,7 @@ def keypad_form(visit: Visit, customer: Customer) -> dict[str, str]:
     here, tap = visit.here, visit.taps[0]
     waited_for = tap.standing in (Standing.FREE, Standing.BUSY, Standing.BUSY_UNKNOWN)
     barred = customer.here.blocked or customer.name_needed or customer.balance.arrears_minor > 0
-    if here.kind not in KEYPADS or len(visit.taps) > 1 or not waited_for or barred or not tap.affordable:
+    if not here.keypad or len(visit.taps) > 1 or not waited_for or barred or not tap.affordable:
         return {}
     return {
         "operator": here.operator,
@@ -101,7 +100,7 @@ async def _offline(page: Page, visit: Visit) -> str:
     """Where a code that works without the link can be had, for the outlet that has none; else empty."""
     here = visit.here
     standings = {one.choice: one.standing for one in visit.taps}
-    for tap in here.taps if here.kind in KEYPADS else ():
+    for tap in here.taps if here.keypad else ():
         if standings[tap.choice] is Standing.OFFLINE:
             return await offline_path(page, here, tap)
     return ""

@@ -38,7 +38,7 @@ _SHUTTING_FAULTS: Final = [code.value for code in FaultCode if code is not Fault
 _APPLIANCES: Final = f"""
     SELECT a.operator_id, w.name AS operator_name, w.help_phone, w.currency,
            w.real_name <> '{RealNameRule.NOT_ASKED.value}' AS asks_name,
-           a.appliance_id, a.kind, a.name, a.code, a.closed, a.room, a.site_id, si.name AS site, si.timezone,
+           a.appliance_id, a.kind, a.name, a.code, a.closed, a.keypad, a.room, a.site_id, si.name AS site, si.timezone,
            a.hours, si.hours AS site_hours, clock_timestamp() AS now,
            o.terminal_id, o.outlet, o.name AS tap_name, o.tariff_id, v.version, v.body,
            COALESCE(l.online AND l.link_began_at IS NOT NULL, false) AS online,
@@ -64,8 +64,8 @@ _APPLIANCES: Final = f"""
 """
 _BY_CODE: Final = f"{_APPLIANCES} WHERE a.code = $2 ORDER BY o.terminal_id, o.outlet"
 _IN_ROOM: Final = f"""{_APPLIANCES}
-    WHERE a.operator_id = $2 AND a.site_id = $3 AND a.room = $4 AND a.kind = ANY ($5::text[])
-    ORDER BY length(a.name), lower(a.name), a.appliance_id, o.terminal_id, o.outlet LIMIT $6
+    WHERE a.operator_id = $2 AND a.site_id = $3 AND a.room = $4 AND a.keypad
+    ORDER BY length(a.name), lower(a.name), a.appliance_id, o.terminal_id, o.outlet LIMIT $5
 """
 
 
@@ -135,6 +135,8 @@ class Appliance(Struct, frozen=True, kw_only=True):
     name: str
     code: str
     closed: bool
+    keypad: bool
+    """It takes codes that were got elsewhere."""
     site_id: SiteId
     site: str
     room: str
@@ -169,11 +171,11 @@ async def find_appliance(connection: Connection, keyring: Keyring, token: str) -
     return _appliance(rows) if rows else None
 
 
-async def appliances_in(
-    connection: Connection, operator: OperatorId, site: SiteId, room: str, kinds: Sequence[str], *, most: int
+async def keypads_in(
+    connection: Connection, operator: OperatorId, site: SiteId, room: str, *, most: int
 ) -> list[Appliance]:
-    """The appliances of these kinds in one room, by name as people count: at most `most` outlets."""
-    rows = await connection.fetch(_IN_ROOM, _SHUTTING_FAULTS, operator, site, room, kinds, most)
+    """The appliances with a keypad in one room, by name as people count: at most `most` outlets."""
+    rows = await connection.fetch(_IN_ROOM, _SHUTTING_FAULTS, operator, site, room, most)
     return [_appliance(list(own)) for _, own in groupby(rows, key=lambda row: row["appliance_id"])]
 
 
@@ -197,7 +199,7 @@ def _appliance(rows: Sequence[asyncpg.Record]) -> Appliance:
             name: found[name]
             for name in (
                 *("operator_name", "help_phone", "currency", "asks_name", "kind", "name", "code"),
-                *("closed", "site", "room", "timezone"),
+                *("closed", "keypad", "site", "room", "timezone"),
             )
         },
     )

@@ -9,8 +9,7 @@ from msgspec import Struct
 from coinslot.people.real_names import RealNameState
 from coinslot.rows import many
 from coinslot.sessions.states import State
-from coinslot.web.customer.appliances import Appliance, Standing, Tap, appliances_in
-from coinslot.web.customer.keypads import KINDS
+from coinslot.web.customer.appliances import Appliance, Standing, Tap, keypads_in
 from coinslot.web.customer.promises import Row, TapShown, rows, tap_shown
 from coinslot.web.customer.visit import Customer, customer_at, offers_at
 from coinslot.web.pages.page import Page
@@ -40,10 +39,10 @@ _ROOMS: Final = f"""
     JOIN outlet o ON o.operator_id = a.operator_id AND o.appliance_id = a.appliance_id
     JOIN terminal t ON t.operator_id = o.operator_id AND t.terminal_id = o.terminal_id AND t.revoked_at IS NULL
     LEFT JOIN terminal_link l ON l.operator_id = o.operator_id AND l.terminal_id = o.terminal_id
-    WHERE a.operator_id = ANY ($1::text[]) AND a.kind = ANY ($2::text[])
+    WHERE a.operator_id = ANY ($1::text[]) AND a.keypad
     GROUP BY a.operator_id, w.name, a.site_id, y.name, a.room
     ORDER BY array_position($1::text[], a.operator_id), lower(y.name), a.site_id, length(a.room), lower(a.room)
-    LIMIT $3
+    LIMIT $2
 """
 
 
@@ -137,15 +136,14 @@ class RoomVisit(Struct, frozen=True, kw_only=True):
 
 async def rooms_of(connection: Connection, operators: list[OperatorId]) -> list[Room]:
     """Where these operators have keypads, the operator used last first."""
-    return many(await connection.fetch(_ROOMS, operators, KINDS, MOST_ROOMS), Room)
+    return many(await connection.fetch(_ROOMS, operators, MOST_ROOMS), Room)
 
 
 async def has_keypads(reader: Reader, operators: list[OperatorId]) -> bool:
     """Whether one of these operators has any."""
     found = await reader.fetchval(
-        "SELECT EXISTS (SELECT FROM appliance WHERE operator_id = ANY ($1::text[]) AND kind = ANY ($2::text[]))",
+        "SELECT EXISTS (SELECT FROM appliance WHERE operator_id = ANY ($1::text[]) AND keypad)",
         operators,
-        KINDS,
     )
     return bool(found)
 
@@ -153,7 +151,7 @@ async def has_keypads(reader: Reader, operators: list[OperatorId]) -> bool:
 async def open_room(page: Page, operator: OperatorId, site: SiteId, room: str) -> RoomVisit | None:
     """The room as this visitor may see it; None where there is none, or they are not logged in at its operator."""
     async with page.services.pool.acquire() as connection:
-        found = await appliances_in(connection, operator, site, room, KINDS, most=_MOST_SHOWN)
+        found = await keypads_in(connection, operator, site, room, most=_MOST_SHOWN)
         customer = await customer_at(connection, page, found[0]) if found else None
         return None if customer is None else await room_of(connection, page, found, customer)
 

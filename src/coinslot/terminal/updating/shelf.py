@@ -64,19 +64,18 @@ class Shelf:
         return self.parts / f"{sha256}.part"
 
     def load(self) -> State:
-        """What is in force. An unreadable file counts as none, with every serial that lies here spent."""
+        """What is in force. Without a file that can be read it is what was installed by hand, and every serial that
+        lies here is spent."""
         try:
-            data = self._state.read_bytes()
+            return msgspec.json.decode(self._state.read_bytes()[:STATE_BYTES], type=State)
         except FileNotFoundError:
-            return State()
-        try:
-            return msgspec.json.decode(data[:STATE_BYTES], type=State)
+            pass
         except msgspec.MsgspecError:
             os.replace(self._state, self._state.with_suffix(".damaged"))
-            return State(
-                software=Standing(serial=max(self._serials(UpdateKind.SOFTWARE), default=0)),
-                config=Standing(serial=max(self._serials(UpdateKind.CONFIG), default=0)),
-            )
+        return State(
+            software=Standing(serial=max(self._serials(UpdateKind.SOFTWARE), default=0)),
+            config=Standing(serial=max(self._serials(UpdateKind.CONFIG), default=0)),
+        )
 
     def save(self, state: State) -> None:
         """Durably, and then the links for people who look. OSError leaves what was before."""

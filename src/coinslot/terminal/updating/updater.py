@@ -128,10 +128,16 @@ class Updater:
 
     async def close(self) -> None:
         """As `Updates` says."""
-        tasks = [task for task in (self._prover, *self._loaders.values()) if task is not None]
+        tasks = self.under_way
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def under_way(self) -> list[asyncio.Task[None]]:
+        """What is being proved and loaded."""
+        tasks = (self._prover, *self._loaders.values())
+        return [task for task in tasks if task is not None and not task.done()]
 
     # ------------------------------------------------------------ proving and loading
 

@@ -65,8 +65,10 @@ class Town:
         folder: Path,
         payments: DemoPayments | None = None,
         showers: int = 0,
+        stalls: int = 0,
     ) -> None:
         self._showers = showers
+        self._stalls = stalls
         self._database_url = database_url
         self._broker = broker
         self._folder = folder
@@ -91,6 +93,8 @@ class Town:
         here = {one.terminal_id for one in self.world.demo.dispensers}
         if self._showers:
             here = {one.terminal_id for one in self.world.demo.showers[: self._showers]}
+        if self._stalls:
+            here = {one.credentials.terminal_id for one in self.world.demo.baths[: self._stalls]}
         if self._payments is not None:
             here = {one.credentials.terminal_id for one in self.world.demo.rooms}
         self.terminals = [one for one in everything if one.id in here]
@@ -273,10 +277,17 @@ class Town:
 
 @contextlib.asynccontextmanager
 async def open_town(
-    database_url: str, broker: BrokerAccess, folder: Path, *, hotel: bool = False, showers: int = 0
+    database_url: str,
+    broker: BrokerAccess,
+    folder: Path,
+    *,
+    hotel: bool = False,
+    showers: int = 0,
+    stalls: int = 0,
 ) -> AsyncIterator[Town]:
     """A town over a migrated database of its own; journals go into `folder`. With `hotel` the appliances are those of
-    its rooms, and providers' sandbox runs beside the server; with `showers` they are so many showers.
+    its rooms, and providers' sandbox runs beside the server; with `showers` they are so many showers, with `stalls` so
+    many boards of the bathroom.
     """
     pool = await open_pool(database_url, min_size=1, max_size=4)
     try:
@@ -284,7 +295,7 @@ async def open_town(
             payments = None
             if hotel:
                 payments = await ending.enter_async_context(DemoPayments(folder, "127.0.0.1"))
-            town = Town(database_url, broker, pool, folder, payments, showers)
+            town = Town(database_url, broker, pool, folder, payments, showers, stalls)
             await town.open()
             ending.push_async_callback(town.close)
             yield town

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from coinslot.terminal.views import Phase, View
 from coinslot.web.pages.languages import Language, words
-from coinslot.web.wall import room_views, showing
+from coinslot.web.wall import bath_views, room_views, showing
+from coinslot.web.wall.baths import StallShown
 from coinslot.web.wall.port import ApplianceShown, CounterRefusal, Facts, Paid, TapShown, Trouble
 from coinslot.web.wall.rooms import RoomShown, RoomTrouble
 from coinslot.web.wall.tour import TOURS
@@ -99,6 +100,58 @@ def test_a_tour_has_at_most_six_steps_and_ticks_by_figures_that_there_are() -> N
         assert {step.fact for step in tour.steps} - {""} <= set(Facts.__struct_fields__)
     ids = [step.id for tour in TOURS for step in tour.steps]
     assert len(set(ids)) == len(ids)
+
+
+# ---------------------------------------------------------------- the bathroom
+
+STALL = StallShown(
+    terminal=TerminalId("trm_5"),
+    outlet=1,
+    name="淋浴间 4 · Stall 4",
+    site="Bathhouse",
+    room="East room",
+    code="7KQ2M4XR",
+    path="/m/7KQ2M4XR.0123456789ab",
+    columns=20,
+    lines=("Scan or enter code", "", "", ""),
+    beside=("淋浴间 3 · Stall 3",),
+    online=True,
+    powered=True,
+    troubles=(),
+    valve_open=False,
+    flow_ml_per_min=0,
+    poured_ml=0,
+    in_use=False,
+    paused=False,
+    out_of_order=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "word", "tone"),
+    [
+        (STALL, "free", ""),
+        (replace(STALL, in_use=True), "in use", "run"),
+        (replace(STALL, in_use=True, paused=True), "paused", "run"),
+        (replace(STALL, out_of_order=True), "out of order", "warn"),
+        (replace(STALL, online=False), "offline", "bad"),
+        (replace(STALL, online=False, in_use=True), "in use, offline", "bad"),
+        (replace(STALL, online=False, in_use=True, paused=True), "paused, offline", "bad"),
+        (replace(STALL, online=False, powered=False), "no power", "bad"),
+    ],
+)
+def test_a_stalls_status_says_what_matters_most(one: StallShown, word: str, tone: str) -> None:
+    view = bath_views.stall(one, EN)
+    assert (view.word, view.tone) == (word, tone)
+    assert bath_views.stall(one, ZH).word != word
+
+
+def test_a_stall_is_known_by_its_outlet_and_names_those_of_its_board() -> None:
+    shown = replace(STALL, valve_open=True, flow_ml_per_min=9_000, poured_ml=4_320)
+    view = bath_views.stall(shown, EN)
+    assert (view.id, view.litres, view.flows, view.valve) == ("trm_5-1", "4.3 L", True, "Valve open")
+    assert bath_views.beside_words(STALL, Language.EN) == "Stall 3"
+    assert bath_views.beside_words(STALL, Language.ZH) == "淋浴间 3"
 
 
 # ---------------------------------------------------------------- the hotel

@@ -82,10 +82,9 @@ def beside_words(one: StallShown, language: Language) -> str:
 def _status(one: StallShown) -> tuple[str, str]:
     if not one.powered:
         return marked("no power"), "bad"
-    if one.in_use and not one.online:
-        return marked("in use, offline"), "bad"
     if not one.online:
-        return marked("offline"), "bad"
+        word = marked("in use, offline") if one.in_use else marked("offline")
+        return marked("paused, offline") if one.paused else word, "bad"
     if one.paused:
         return marked("paused"), "run"
     if one.in_use:

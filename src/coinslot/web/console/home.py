@@ -7,6 +7,7 @@ from typing import NamedTuple
 from litestar import get
 from litestar.response import Response
 
+from coinslot.settlement.alarms import count_alarms
 from coinslot.settlement.payments.refund_requests import open_requests
 from coinslot.settlement.payments.suspense import list_suspense
 from coinslot.web.console.reviews import open_reviews
@@ -30,6 +31,9 @@ async def home(staffed: StaffedOf) -> Response[bytes]:
 
 async def _waiting(staffed: Staffed) -> list[Waiting]:
     waiting = []
+    if staffed.may("GET", "/console/alarms"):
+        alarms = await count_alarms(staffed.pool, staffed.operator)
+        waiting.append(Waiting(staffed.say("Alarms"), alarms, "/console/alarms", "bad"))
     if staffed.may("GET", "/console/refunds"):
         requests = await open_requests(staffed.pool, staffed.operator)
         name = staffed.say("Refunds wait for a second person")

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 
-from coinslot.fields import FieldError
+from coinslot.fields import FieldError, search_key
 from coinslot.fleet.hours_store import list_hours, set_appliance_hours, set_site_hours
 from coinslot.fleet.quotas import Period, Quota, list_quotas, remove_quota, set_quota
 from coinslot.fleet.rules import ApplianceKind
@@ -58,7 +58,8 @@ async def hours_page(staffed: StaffedOf) -> Response[bytes]:
 async def set_hours(staffed: StaffedOf) -> Response[bytes]:
     """One site's, or one appliance's."""
     form = await staffed.form()
-    site, appliance = form.text("site"), form.text("appliance")
+    site = search_key("site", form.text("site"))
+    appliance = search_key("appliance", form.text("appliance"))
     text = " ".join(form.text("hours").split())
     try:
         async with staffed.pool.acquire() as connection:
@@ -88,7 +89,7 @@ async def add_quota(staffed: StaffedOf) -> Response[bytes]:
             await set_quota(
                 connection,
                 staffed.operator,
-                site_id=SiteId(form.text("site")) if form.text("site") else None,
+                site_id=SiteId(search_key("site", form.text("site"))) if form.text("site") else None,
                 kind=form.text("kind") or None,
                 period=Period(form.text("period")),
                 uses=_number(form, "uses", 1),

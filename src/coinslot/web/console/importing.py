@@ -78,8 +78,11 @@ async def bring(staffed: StaffedOf) -> Response[bytes]:
 async def faults(staffed: StaffedOf) -> Response[bytes]:
     """All faults as CSV."""
     raw = _unpacked(await staffed.form())
-    async with staffed.pool.acquire() as connection:
-        seen = await preview(connection, staffed.operator, raw)
+    try:
+        async with staffed.pool.acquire() as connection:
+            seen = await preview(connection, staffed.operator, raw)
+    except FileError as error:
+        return _show(staffed, wrong=str(error), status=422)
     return Response(
         errors_csv(seen.file.errors),
         media_type="text/csv; charset=utf-8",

@@ -82,6 +82,8 @@ MAY: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
         ("GET", "/console/quotas"): SEE_PAYMENTS,
         ("POST", "/console/quotas"): MOVE_MONEY,
         ("POST", "/console/quotas/{quota_id}/remove"): MOVE_MONEY,
+        ("GET", "/console/alarms"): ALL,
+        ("POST", "/console/alarms/{alarm_id}/put-away"): LET_RUN,
         ("GET", "/console/flush"): LET_RUN | {Role.AUDITOR},
         ("GET", "/console/flush/{appliance_id}"): LET_RUN | {Role.AUDITOR},
         ("POST", "/console/flush/{appliance_id}"): LET_RUN,

@@ -17,6 +17,7 @@ from coinslot.web.console import (
     statements,
     suspense,
 )
+from coinslot.web.console.alarms import ALARMS
 from coinslot.web.console.customers import CUSTOMERS
 from coinslot.web.console.desks import DESKS
 from coinslot.web.console.flushes import FLUSHES
@@ -67,5 +68,6 @@ CONSOLE: Final[list[HTTPRouteHandler]] = [
     *IMPORTING,
     *HOURS,
     *FLUSHES,
+    *ALARMS,
 ]
 """For staff alone; `may.MAY` says for whom."""

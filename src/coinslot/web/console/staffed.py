@@ -18,6 +18,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import SkipValidation
 from litestar.response import Response
 
+from coinslot.fields import storable
 from coinslot.people.rules import Role
 from coinslot.people.staff_logins import LIFE, StaffHere, find_staff_here
 from coinslot.settlement.payments.door import PaymentDoor
@@ -25,7 +26,7 @@ from coinslot.web.console.may import MAY, roles_of
 from coinslot.web.pages import figures, forms
 from coinslot.web.pages.languages import marked
 from coinslot.web.pages.page import Page
-from coinslot.web.problems import Problem
+from coinslot.web.problems import Problem, not_found
 from coinslot.web.services import Services
 from coinslot.wire.ids import OperatorId
 
@@ -41,6 +42,7 @@ _LIFE_S: Final = int(LIFE.total_seconds())
 
 MENU: Final = (
     ("/console", marked("Overview")),
+    ("/console/alarms", marked("Alarms")),
     ("/console/customers", marked("Customers")),
     ("/console/payments", marked("Payments")),
     ("/console/refunds", marked("Refund requests")),
@@ -195,7 +197,7 @@ def keep_token(page: Page, answer: Response[bytes], token: str) -> Response[byte
 
 
 async def only_staff(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
-    """The guard of every route of the console. LoggedOut; Problem 403 for a role that may not."""
+    """The guard of every route of the console. LoggedOut; Problem 403 for a role that may not, 404 for no path at all."""
     services: Services = connection.app.state.services
     token = token_of(connection.cookies, services)
     who = None
@@ -205,6 +207,8 @@ async def only_staff(connection: AnyConnection, _handler: BaseRouteHandler) -> N
     if who is None or not isinstance(connection, Request):
         raise LoggedOut
     connection.scope["user"], connection.scope["auth"] = who, token
+    if not storable(connection.scope["path"]):
+        raise not_found()  # no id can be that, and a query would not survive it
     if who.role not in roles_of(connection.method, connection.scope["path_template"]):
         raise not_your_role(who.role)
 

@@ -20,12 +20,15 @@ from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SessionId, Si
 _PLACE: Final = """
     SELECT x.terminal_id, a.closed, coalesce(l.online, false) AS online,
            si.offline_credit_minor > 0 AND a.keypad AND x.tariff_id IS NOT NULL AS sold
-    FROM outlet x
-    JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
-    JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
-    JOIN terminal t ON t.operator_id = x.operator_id AND t.terminal_id = x.terminal_id AND t.revoked_at IS NULL
-    LEFT JOIN terminal_link l ON l.operator_id = x.operator_id AND l.terminal_id = x.terminal_id
-    WHERE x.operator_id = $1 AND x.appliance_id = $2 AND x.outlet = $3 ORDER BY x.terminal_id LIMIT 1
+    FROM (SELECT * FROM appliance y WHERE y.operator_id = $1 AND y.appliance_id = $2 OFFSET 0) a
+    CROSS JOIN LATERAL (SELECT * FROM outlet y
+        WHERE y.operator_id = a.operator_id AND y.appliance_id = a.appliance_id AND y.outlet = $3 OFFSET 0) x
+    CROSS JOIN LATERAL (SELECT * FROM site y
+        WHERE y.operator_id = a.operator_id AND y.site_id = a.site_id OFFSET 0) si
+    CROSS JOIN LATERAL (SELECT true FROM terminal y
+        WHERE y.operator_id = x.operator_id AND y.terminal_id = x.terminal_id AND y.revoked_at IS NULL OFFSET 0) t
+    LEFT JOIN LATERAL (SELECT y.online FROM terminal_link y WHERE y.terminal_id = x.terminal_id OFFSET 0) l ON true
+    ORDER BY x.terminal_id LIMIT 1
 """
 _CODES: Final = """
     SELECT c.session_id, c.count, s.created_at AS made_at, c.terminal_id, c.outlet, c.terms_id,

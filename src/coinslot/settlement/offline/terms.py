@@ -44,15 +44,17 @@ _OUTLETS: Final = """
     SELECT x.operator_id, x.outlet, x.appliance_id, x.tariff_id, coalesce(v.version, 0) AS version,
            coalesce(v.body, '') AS body, w.pause_s, w.currency,
            CASE WHEN a.keypad THEN si.offline_credit_minor ELSE 0 END AS credit_minor
-    FROM outlet x
-    JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
-    JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
-    JOIN operator w ON w.operator_id = x.operator_id
+    FROM (SELECT * FROM outlet y WHERE y.operator_id = $1 AND y.terminal_id = $2 OFFSET 0) x
+    CROSS JOIN LATERAL (SELECT * FROM appliance y
+        WHERE y.operator_id = x.operator_id AND y.appliance_id = x.appliance_id OFFSET 0) a
+    CROSS JOIN LATERAL (SELECT * FROM site y
+        WHERE y.operator_id = a.operator_id AND y.site_id = a.site_id OFFSET 0) si
+    CROSS JOIN LATERAL (SELECT * FROM operator y WHERE y.operator_id = x.operator_id OFFSET 0) w
     LEFT JOIN LATERAL (
         SELECT y.version, y.body FROM tariff_version y
         WHERE y.operator_id = x.operator_id AND y.tariff_id = x.tariff_id ORDER BY y.version DESC LIMIT 1
     ) v ON true
-    WHERE x.operator_id = $1 AND x.terminal_id = $2 ORDER BY x.outlet
+    ORDER BY x.outlet
 """
 _LOCK: Final = """
     SELECT l.operator_id, l.link, l.online, l.epoch, clock_timestamp() AS now FROM terminal_link l
@@ -62,10 +64,13 @@ _LOCK: Final = """
 _CONCERNED: Final = """
     SELECT EXISTS (SELECT FROM offline_terms o WHERE o.terminal_id = $1 AND (o.over_at IS NULL OR o.held))
         OR EXISTS (SELECT FROM terminal t
-            JOIN outlet x ON x.operator_id = t.operator_id AND x.terminal_id = t.terminal_id
-            JOIN appliance a ON a.operator_id = x.operator_id AND a.appliance_id = x.appliance_id
-            JOIN site si ON si.operator_id = a.operator_id AND si.site_id = a.site_id
-            WHERE t.terminal_id = $1 AND a.keypad AND si.offline_credit_minor > 0)
+            CROSS JOIN LATERAL (SELECT * FROM outlet y
+                WHERE y.operator_id = t.operator_id AND y.terminal_id = t.terminal_id OFFSET 0) x
+            CROSS JOIN LATERAL (SELECT * FROM appliance y
+                WHERE y.operator_id = x.operator_id AND y.appliance_id = x.appliance_id AND y.keypad OFFSET 0) a
+            CROSS JOIN LATERAL (SELECT * FROM site y WHERE y.operator_id = a.operator_id AND y.site_id = a.site_id
+                AND y.offline_credit_minor > 0 OFFSET 0) si
+            WHERE t.terminal_id = $1)
 """
 
 

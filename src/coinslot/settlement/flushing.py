@@ -29,6 +29,7 @@ MOST_S: Final = 300
 LEAST_ML: Final = 100
 LEAST_S: Final = 5
 MOST_WORDS: Final = 200
+_MOST_OUTLET: Final = 255
 MAY_FLUSH: Final = frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN})
 
 _STAFF = "SELECT role, disabled_at FROM staff WHERE operator_id = $1 AND staff_id = $2"
@@ -201,6 +202,8 @@ async def _keep(
 
 
 async def _terminal(connection: Connection, wish: FlushWish) -> TerminalId:
+    if not 0 <= wish.outlet <= _MOST_OUTLET:
+        raise MissingError("outlet", str(wish.outlet))
     rows = await connection.fetch(_OUTLET, wish.operator, wish.appliance, wish.outlet, wish.terminal)
     if not rows:
         raise MissingError("outlet", str(wish.outlet))

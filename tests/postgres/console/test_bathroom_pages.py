@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -169,6 +171,10 @@ async def test_a_file_is_looked_at_then_brought_in(consoles: Consoles, house: Ho
     await house.staff[Role.DESK].opens("/console/import", 403)
     broken = await manager.sends("/console/import/bring-in", {"packed": "!"}, seen="/console/import")
     assert broken.status_code == 400
+    no_csv = base64.b64encode(zlib.compress(b"neither\n")).decode()
+    for deed in ("faults", "bring-in"):
+        answer = await _uploads(manager, f"/console/import/{deed}", "/console/import", b"", packed=no_csv)
+        assert "is not known" in answer
 
 
 async def test_hours_and_quotas_are_set_by_managers_and_seen_by_who_may(
@@ -193,6 +199,11 @@ async def test_hours_and_quotas_are_set_by_managers_and_seen_by_who_may(
     assert "sun 09:00-12:00" in shown
     wrong = await manager.sends(path, {"site": site, "hours": "whenever"}, seen=path)
     assert wrong.status_code == 422
+    # What no query would survive is nobody's.
+    for nobodys in ({"site": "\0"}, {"appliance": "\0"}):
+        assert (await manager.sends(path, {"hours": "", **nobodys}, seen=path)).status_code == 404
+    await manager.opens(f"{_LIST}/%00", 404)
+    assert (await manager.sends("/console/quotas", {"site": "\0", "uses": "1"}, seen=path)).status_code == 422
     technician = house.staff[Role.TECHNICIAN]
     assert "mon-fri" in await technician.opens(path)
     assert (await technician.sends(path, {"site": site, "hours": ""}, seen=path)).status_code == 403
@@ -241,7 +252,14 @@ async def test_a_technician_is_told_why_no_water_runs(consoles: Consoles, house:
     assert "not connected" in offline.text
     assert "Not started" in offline.text
     assert "<b>pipes" not in offline.text
-    for wrong in ({"litres": "101"}, {"seconds": "301"}, {"reason": "fun"}, {"litres": "x"}, {"outlet": "9"}):
+    for wrong in (
+        {"litres": "101"},
+        {"seconds": "301"},
+        {"reason": "fun"},
+        {"litres": "x"},
+        {"outlet": "9"},
+        {"outlet": "999999"},
+    ):
         sent = await technician.sends(page, {**fields, "key": f"k-{wrong}"[:40], **wrong}, seen=page)
         assert sent.status_code == 422, wrong
     await house.staff[Role.DESK].opens(page, 403)

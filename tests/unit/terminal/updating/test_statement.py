@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,14 @@ def test_a_change_of_one_bit_of_the_signature_is_refused() -> None:
         )
         with pytest.raises(Refused):
             prove(release(forged), (KEY,), "op_a")
+
+
+def test_the_agent_itself_carries_nothing_of_the_work() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, coinslot.app.terminal; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "coinslot.terminal.updating.updater" in said
+    assert not {"cryptography", "zipfile", "coinslot.terminal.updating.work"} & set(said)

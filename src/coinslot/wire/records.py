@@ -47,7 +47,7 @@ class DeclineReason(StrEnum):
     WRONG_LINK = "wrong_link"
     """The command was made for an earlier or later link."""
     STOPPED = "stopped"
-    """A `stop` for this session came first."""
+    """A `stop` for this session came first, or the stop key while its code was checked."""
     BUSY = "busy"
     """The outlet is already in use."""
     NO_OUTLET = "no_outlet"

@@ -201,11 +201,12 @@ async def test_at_a_speed_of_its_own_the_result_is_the_same(
     assert books.ok
 
 
+@pytest.mark.parametrize("way", [Way.SCAN, Way.OFFLINE])
 async def test_without_a_server_nothing_hangs_and_every_use_says_so(
-    database_url: str, broker: BrokerAccess, tmp_path: Path
+    way: Way, database_url: str, broker: BrokerAccess, tmp_path: Path
 ) -> None:
     source = written(tmp_path, "".join(f"{event},0,100\n" for event in range(40)))
-    plan = planned(source, "shower-litre")
+    plan = planned(source, "shower-litre", way=way)
     async with Stack(database_url, broker, frozenset()) as deaf, asyncio.timeout(30):
         events, books = await played(plan, deaf, broker, tmp_path, patience_s=0.3)
     assert {event.state for event in events.values()} == {NOT_STARTED, NOT_PLAYED}
@@ -292,12 +293,13 @@ def test_an_interrupted_replay_leaves_nothing_behind(tmp_path: Path, number: sig
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("way", list(Way))
 @pytest.mark.parametrize("engine", ["nats-server", "postgres"])
-def test_an_engine_that_is_killed_costs_time_and_no_fen(tmp_path: Path, engine: str) -> None:
+def test_an_engine_that_is_killed_costs_time_and_no_fen(tmp_path: Path, engine: str, way: Way) -> None:
     rows = "".join(f"{event},{second},100\n" for event in range(24) for second in range(100))
     source, out = written(tmp_path, rows), tmp_path / "out.json"
     with engine_folder() as folder:
-        process = run(folder, str(source), "--json", str(out))
+        process = run(folder, str(source), "--json", str(out), "--way", way.value)
         assert process.stderr is not None
         for line in process.stderr:
             if "playing" in line:

@@ -45,7 +45,8 @@ Example:
 TRACE.csv has either the columns event_id,t_s,ml: which use, second of it, millilitres in that second; a second
 that is absent had no flow. Or it has cycle_id,t_s,mean_w: which cycle of an appliance with a plug, second of it,
 mean watts in the 10 s from then on; what is absent drew nothing. Each use is one session of one new customer,
-ended by the stop key where the recording ends, unless a limit of the tariff or the hold ended it before.
+ended by the stop key where the recording ends (by # where a code was typed), unless a limit of the tariff, the hold
+or the code's credit ended it before.
 
 The exit code is 1 when a use was not settled or the books do not fit.
 """

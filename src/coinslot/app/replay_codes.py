@@ -69,8 +69,7 @@ class Codes(Struct, frozen=True, kw_only=True):
         made: CodeView | CodeRefused = await self._answer(ask)
         if isinstance(made, CodeRefused):
             raise NotBegun(f"the code was refused: {made.reason.value}")
-        player.types(made.digits + CONFIRM)
-        session = await player.started()
+        session = await player.opened_by(made.digits + CONFIRM)
         used = await self._answer(
             lambda: issuing.find(
                 self.pool,
@@ -100,8 +99,7 @@ class Codes(Struct, frozen=True, kw_only=True):
         )
         if isinstance(made, OfflineRefused):
             raise NotBegun(f"the code was refused: {made.reason.value}")
-        player.types(made.digits + CONFIRM)
-        return await self._its_own(player, await player.started(), made.session)
+        return await self._its_own(player, await player.opened_by(made.digits + CONFIRM), made.session)
 
     async def _its_own(self, player: Player, runs: SessionId, wanted: SessionId | None) -> SessionId:
         if runs != wanted:

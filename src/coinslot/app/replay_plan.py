@@ -116,6 +116,7 @@ def make_plan(
     except TraceError as error:
         raise Problem(f"{error.where}: {error.reason}", error.remedy) from error
     chosen = kind_of(traces, kind)
+    _check_way(way, pay, chosen, credit)
     name, price = find_tariff(tariff or BY_FORM[chosen], chosen)
     bought = package_of(price, package, name) if pay is Pay.DIRECT else ""
     if pay is Pay.WALLET and package is not None:
@@ -125,7 +126,6 @@ def make_plan(
             "--pay direct needs providers of the replay's own",
             "Leave --server out: a running server has merchants of its own, and real ones take real money.",
         )
-    _check_way(way, pay, chosen, credit)
     credit_minor = credit_of(price, credit, name) if way is Way.OFFLINE else 0
     at_max = AT_MAX_SPEED if pay is Pay.WALLET else GUESTS_AT_MAX_SPEED
     wanted = terminals or (at_max if speed is None else 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coinslot.app.errors import Problem
-from coinslot.app.replay_plan import Pay, Plan, Where, find_tariff, make_plan, parse_speed
+from coinslot.app.replay_plan import Pay, Plan, Way, Where, find_tariff, make_plan, parse_speed
 from coinslot.app.replay_results import Played, add_up
 from coinslot.sandbox.replay.appliance import Kind
 from tests.support.recordings import Shower, fen_by_hand
@@ -177,3 +177,53 @@ def test_guests_buy_the_package_they_are_told_to_or_the_one_that_gives_the_rest_
         bought(pay=Pay.WALLET, package="by-use")
     with pytest.raises(Problem, match="providers of the replay's own"):
         bought(where=Where.GIVEN)
+
+
+# ---------------------------------------------------------------- the way of beginning
+
+
+def by(
+    folder: Path,
+    way: Way,
+    *,
+    credit: str | None = None,
+    tariff: str = "shower-litre",
+    kind: Kind | None = None,
+    pay: Pay = Pay.WALLET,
+) -> Plan:
+    trace = folder / "trace.csv"
+    trace.write_text("event_id,t_s,ml\n1,0,5\n")
+    return make_plan(
+        trace, kind=kind, tariff=tariff, speed=None, terminals=None, pay=pay, way=way, credit=credit
+    )
+
+
+def test_a_code_without_a_link_has_a_credit_and_its_customer_the_money_for_it(tmp_path: Path) -> None:
+    assert by(tmp_path, Way.OFFLINE).credit_minor == 300
+    assert by(tmp_path, Way.OFFLINE, credit="0.50", tariff="shower-30s").credit_minor == 50
+    rich = by(tmp_path, Way.OFFLINE, credit="5.00", tariff="hair-dryer-10min")
+    assert (rich.credit_minor, rich.balance_minor) == (500, 500)
+    assert by(tmp_path, Way.KEYPAD).credit_minor == 0
+
+
+@pytest.mark.parametrize(
+    ("credit", "tariff", "complaint"),
+    [
+        ("three", "shower-litre", "--credit: .*not a plain decimal amount"),
+        ("0", "shower-litre", "--credit cannot be 0"),
+        ("5.01", "shower-litre", "--credit cannot be 5.01"),
+        ("0.01", "shower-30s", "no code without a link can be had"),
+    ],
+)
+def test_no_credit(tmp_path: Path, credit: str, tariff: str, complaint: str) -> None:
+    with pytest.raises(Problem, match=complaint):
+        by(tmp_path, Way.OFFLINE, credit=credit, tariff=tariff)
+
+
+def test_ways_that_do_not_go_with_what_else_was_asked(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="guests pay on the appliance"):
+        by(tmp_path, Way.KEYPAD, pay=Pay.DIRECT)
+    with pytest.raises(Problem, match="needs a keypad"):
+        by(tmp_path, Way.OFFLINE, kind=Kind.FAUCET)
+    with pytest.raises(Problem, match="--credit is what"):
+        by(tmp_path, Way.SCAN, credit="3.00")

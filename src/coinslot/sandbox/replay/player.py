@@ -34,6 +34,9 @@ __all__ = ["PATIENCE_S", "Player", "Stalled"]
 PATIENCE_S = 20.0
 """For one step of the link. On this machine's loopback it takes milliseconds."""
 
+TYPED = 3
+"""How often somebody types a code that is not taken."""
+
 
 class Player:
     """One terminal. `async with` runs its agent, and ends it with the valve shut.
@@ -116,17 +119,27 @@ class Player:
         return phase
 
     async def started(self) -> SessionId:
-        """Wait until it runs on its own, as when it was paid for or a code was typed here; which session. Stalled when
-        it does not."""
-        await self.line.until(lambda: self._run() is not None, "the start of what was asked for here")
+        """Wait until it runs on its own, as when it was paid for here; which session. Stalled when it does not."""
+        await self.line.until(lambda: self._run() is not None, "the start of what was paid for")
         run = self._run()
         assert run is not None  # it cannot end while the clock stands
         return SessionId(run.about.session)
 
-    def types(self, keys: str) -> None:
-        """Press these keys of its keypad, one after the other."""
-        for key in keys:
-            self.appliance.press_key(key)
+    async def opened_by(self, keys: str) -> SessionId:
+        """Type these, again where the display says why not; which session it opened. Stalled when it opens none."""
+        for _ in range(TYPED):
+            for key in keys:
+                self.appliance.press_key(key)
+            await self.line.step(self._clock.ticks_ms())
+            await self.line.until(
+                lambda: self._run() is not None or self._display() is views.Phase.NOTICE,
+                "the start that a typed code is good for",
+            )
+            run = self._run()
+            if run is not None:
+                return SessionId(run.about.session)
+        said = " ".join(filter(None, self.appliance.outlet.lines))
+        raise Stalled(f"the start that a typed code is good for; the display says: {said}")
 
     async def play(self, recording: Recording) -> None:
         """Let the recording pass the open valve, then press the stop key, unless it is shut before.

@@ -102,6 +102,12 @@ async def test_a_code_that_cannot_be_had_says_why_with_figures(
         elsewhere = await browser.press(form, operator="opr_nobodys")
         assert elsewhere.headings == 1
         assert (await browser.press(form, key="?")).status == 409
+        for name in ("operator", "site", "room"):  # nobody's; a query would not survive it
+            assert (await browser.press(form, **{name: "\0"})).status == 200
+        no_such = await browser.http.post("/offline", data={**form.fields, "appliance": "\0", "outlet": "0"})
+        assert (no_such.status_code, no_such.headers["location"]) == (303, "/bathrooms")
+        odd = await browser.http.post("/kiosk/open/a%0D%0Ab%00", data=form.fields)
+        assert odd.headers["location"] == "/desk/open/a%0D%0Ab%00"
 
         async with api.pool.acquire() as connection:
             here = await find_appliance(connection, house.operator, shower.appliance_code)

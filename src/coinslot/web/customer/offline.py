@@ -14,6 +14,7 @@ from litestar.response import Response
 from msgspec import Struct
 
 from coinslot import tariffs
+from coinslot.fields import storable
 from coinslot.people.logins import Login
 from coinslot.settlement.offline.ending import cancel_offline
 from coinslot.settlement.offline.issuing import issue_offline, offer
@@ -187,7 +188,7 @@ _NOT_TAKEN_BACK: Final = marked(
 
 def _asked(page: Page, operator: str, appliance: str, outlet: str) -> _Asked | None:
     login = next((one for one in page.logins if one.operator_id == operator), None)
-    if login is None or not _outlet.fullmatch(outlet):
+    if login is None or not _outlet.fullmatch(outlet) or not storable(appliance):
         return None
     return _Asked(login, ApplianceId(appliance), int(outlet))
 

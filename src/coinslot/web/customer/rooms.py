@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from coinslot.fields import storable
 from coinslot.people.real_names import RealNameState
 from coinslot.rows import many
 from coinslot.sessions.states import State
@@ -150,6 +151,8 @@ async def has_keypads(reader: Reader, operators: list[OperatorId]) -> bool:
 
 async def open_room(page: Page, operator: OperatorId, site: SiteId, room: str) -> RoomVisit | None:
     """The room as this visitor may see it; None where there is none, or they are not logged in at its operator."""
+    if not all(storable(key) for key in (operator, site, room)):
+        return None  # a query would not survive it
     async with page.services.pool.acquire() as connection:
         found = await keypads_in(connection, operator, site, room, most=_MOST_SHOWN)
         customer = await customer_at(connection, page, found[0]) if found else None

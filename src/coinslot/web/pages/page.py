@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
+from urllib.parse import quote
 
 from litestar import Request
 from litestar.datastructures import Cookie, State
@@ -145,6 +146,9 @@ class Page:
         """See another page of ours next (303)."""
         if not path.startswith("/") or path.startswith(("//", "/\\")):
             raise ValueError(f"not a path of ours: {path[:40]!r}")
+        if not (path.isascii() and path.isprintable()):
+            # Part of it came with an address: what no header can hold goes back as it came.
+            path = quote(path, safe="/?&=%")
         return Response(
             b"", status_code=303, headers={"Location": path}, media_type="text/plain", cookies=self._cookies()
         )

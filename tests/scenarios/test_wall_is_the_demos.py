@@ -20,12 +20,15 @@ WALL = (
     "/wall/events",
     "/wall/state",
     "/wall/stop",
+    "/wall/keys",
+    "/wall/guess",
     "/wall/trouble",
     "/wall/counter",
     "/wall/choose",
     "/wall/back",
     "/wall/room",
     "/wall/desk",
+    "/wall/kiosk",
 )
 PAGE = {"Accept": "text/html"}
 
@@ -77,7 +80,7 @@ def test_its_address_comes_first_and_its_codes_are_the_same_after_the_next_start
                 "web and API" in line for line in demo.said[: demo.said.index(f"✓ open {url}/wall")]
             )
             before, status = qr_paths(url)
-            assert (len(before), status) == (6, 200)
+            assert (len(before), status) == (10, 200)
             assert httpx.get(url, headers=PAGE).headers["location"] == "/wall"
             assert demo.end(signal.SIGTERM) == 0
         with demonstrating(data, "--no-customers", "--real-name") as again:

@@ -28,7 +28,17 @@ from tests.support.town import Town, open_town
 
 PHONE = "13800138000"
 PATHS = ("/wall", "/wall/events", "/wall/state")
-PRESSED = ("/wall/stop", "/wall/trouble", "/wall/counter", "/wall/choose", "/wall/back", "/wall/room")
+PRESSED = (
+    "/wall/stop",
+    "/wall/keys",
+    "/wall/guess",
+    "/wall/kiosk",
+    "/wall/trouble",
+    "/wall/counter",
+    "/wall/choose",
+    "/wall/back",
+    "/wall/room",
+)
 _SEAL = re.compile(r'name="form" value="([^"]+)"')
 _KEY = re.compile(r'name="key" value="([^"]+)"')
 

@@ -188,7 +188,7 @@ TOURS: Final = (
     ),
     Tour(
         id="bath",
-        name=marked("In a public bathroom: a code at the keypad, with and without a link, six steps"),
+        name=marked("In a public bathroom: a code at the keypad, six steps"),
         done=marked("That was the bathroom. Now type wrong codes until the keypad is locked."),
         steps=_BATH,
     ),

@@ -98,9 +98,10 @@ class Shelf:
             if path not in wanted:
                 self._point("tidy")
                 path.unlink(missing_ok=True)
-        for folder in ("releases", "configs"):
-            for path in (self.directory / folder).glob("*.new"):
-                remove(path)
+        if not wanted:  # else one may be made just now
+            for folder in ("releases", "configs"):
+                for path in (self.directory / folder).glob("*.new"):
+                    remove(path)
 
     def _serials(self, kind: UpdateKind) -> set[int]:
         folder = self.place(kind, 0).parent

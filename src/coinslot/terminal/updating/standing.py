@@ -143,7 +143,7 @@ def tell(standing: Standing, release: Release, step: UpdateStep, detail: str = "
         serial=release.serial,
         version=release.version,
         step=step,
-        detail=detail[:DETAIL_LENGTH],
+        detail="".join(sign for sign in detail if sign.isprintable())[:DETAIL_LENGTH],
         sha256=release.sha256,
     )
     return replace(standing, told=told)

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 AGAIN_MS: Final = 30_000
 AGAIN_CAP_MS: Final = 3_600_000
+PROVE_AGAIN_MS: Final = 5_000
+"""After a forgery: whoever sends them without end shall not have the board's processor."""
 SAVE_AGAIN_MS: Final = 30_000
 REFUSED_FOR_MS: Final = 600_000
 """For which the same bad artifact is not loaded again."""
@@ -63,7 +65,7 @@ class Updater:
         for kind in UpdateKind:
             self._say(kind, self._state.of(kind).told)
             self._load(kind)
-        if self._wants_restart or self._waits_for_boot():
+        if self._wants_restart:
             self._want_restart()
 
     def turn(self, *, is_up: bool) -> None:
@@ -150,6 +152,7 @@ class Updater:
             if said.refused or heard is Heard.REFUSE:
                 self._remember_refusal(release, said.refused or why)
                 self._refuse(release, said.refused or why)
+                await self._clock.wait(asyncio.Event(), PROVE_AGAIN_MS)
             elif said.ready and heard is Heard.FETCH:
                 self._accept(release)
             # What could not be judged now is announced again with the next hello.
@@ -213,10 +216,6 @@ class Updater:
     def _on_trial(self, kind: UpdateKind, standing: Standing) -> bool:
         trial = standing.trial
         return trial is not None and trial.boots > 0 and trial.serial == self._running.of(kind)
-
-    def _waits_for_boot(self) -> bool:
-        trials = (self._state.of(kind).trial for kind in UpdateKind)
-        return any(trial is not None and trial.boots == 0 for trial in trials)
 
     def _want_restart(self) -> None:
         self._wants_restart = True

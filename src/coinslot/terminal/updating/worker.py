@@ -31,6 +31,7 @@ class ChildWorker:
         try:
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",
                 "-m",
                 "coinslot.terminal.updating.work",
                 stdin=asyncio.subprocess.PIPE,

@@ -90,8 +90,10 @@ def _line(staffed: Staffed, row: AlarmRow) -> AlarmLine:
 
 def _where(row: AlarmRow) -> str:
     """The appliance, and its terminal where that has another name."""
-    if not row.appliance or row.terminal == row.appliance:
+    if not row.appliance:
         return row.terminal
+    if row.terminal in row.appliance:
+        return row.appliance
     return f"{row.appliance} · {row.terminal}"
 
 

@@ -18,8 +18,8 @@ from coinslot.web.console.staffed import Staffed, StaffedOf
 from coinslot.web.pages.languages import marked
 
 _BROWSERS: Final = {
-    Browser.DESK: marked("In use as a front desk"),
-    Browser.KIOSK: marked("In use as a kiosk"),
+    Browser.DESK: marked("Front desk"),
+    Browser.KIOSK: marked("Kiosk"),
 }
 
 

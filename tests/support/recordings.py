@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -94,9 +95,11 @@ def most_by_hand(tariff: str, fen: int) -> Shower:
     every recording."""
     ml, seconds = 1_000_000, 100_000
     if tariff == "shower-30s":
-        seconds = max(s for s in range(1, 10_000) if fen_by_hand(tariff, Shower("", 0, 1, s)) <= fen)
+        seconds = (
+            bisect_right(range(seconds), fen, key=lambda s: fen_by_hand(tariff, Shower("", 0, 1, s))) - 1
+        )
     else:
-        ml = max(ml for ml in range(1, 200_000) if fen_by_hand(tariff, Shower("", ml, 0, 0)) <= fen)
+        ml = bisect_right(range(ml), fen, key=lambda ml: fen_by_hand(tariff, Shower("", ml, 0, 0))) - 1
     return Shower("", ml, 1, seconds)
 
 

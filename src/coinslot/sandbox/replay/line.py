@@ -71,15 +71,19 @@ class Line:
 
     async def fresh(self) -> None:
         """Have a link whose time has just begun, welcomed by the server. Stalled when there is none."""
-        link = self.agent.core.link
-        if link.is_up:
-            self._connection.disconnect()
-            self.agent.link_down(link.number)
-            await self.until(lambda: not self.agent.core.link.is_up, "the end of the old link")
+        if self.agent.core.link.is_up:
+            await self._drop()
         if self.agent.core.link.phase is Phase.DOWN:
             await self.step(self.clock.ticks_ms() + 2 * CONNECT_MS)
         await self.until(lambda: self.agent.core.link.is_up, "the server's welcome")
         await self.reported()
+
+    async def _drop(self) -> None:
+        link = self.agent.core.link
+        if link.phase is not Phase.DOWN:
+            self._connection.disconnect()
+            self.agent.link_down(link.number)
+            await self.until(lambda: self.agent.core.link.phase is Phase.DOWN, "the end of the old link")
 
     async def cut(self) -> None:
         """Break the link without a farewell. Stalled when the agent does not notice."""
@@ -89,7 +93,9 @@ class Line:
 
     async def joined(self) -> None:
         """Let connections through again and have a link, however long the agent would wait by itself. Stalled."""
-        if self._cable is not None:
+        if self._cable is not None and self.is_cut:
+            # What was tried meanwhile met nobody, and may not have noticed yet.
+            await self._drop()
             self._cable.plug()
         begin_s = time.monotonic()
         while not self.agent.core.link.is_up:

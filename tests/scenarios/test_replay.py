@@ -34,6 +34,8 @@ COVERED_ML = 23_833
 CREDIT_FEN = 300
 TARIFFS = ("dispenser-litre", "shower-30s", "shower-litre")
 KEYRING = Keyring("a secret for tests alone, 32 letters")
+ALL = (pytest.mark.long, pytest.mark.timeout(600))
+"""Of runs of all showers: a minute where nothing else runs."""
 HEAD = "event_id,t_s,ml\n"
 
 
@@ -92,11 +94,7 @@ async def played(
         ("shower-30s", 15, Way.SCAN),
         ("shower-litre", 5, Way.SCAN),
         ("dispenser-litre", 15, Way.KEYPAD),
-        *(
-            pytest.param(tariff, 1, way, marks=pytest.mark.long)
-            for way in (Way.SCAN, Way.KEYPAD)
-            for tariff in TARIFFS
-        ),
+        *(pytest.param(tariff, 1, way, marks=ALL) for way in (Way.SCAN, Way.KEYPAD) for tariff in TARIFFS),
     ],
 )
 async def test_recorded_showers_cost_what_they_cost_by_hand(
@@ -132,7 +130,7 @@ async def test_recorded_showers_cost_what_they_cost_by_hand(
     ("tariff", "every"),
     [
         ("dispenser-litre", 15),
-        *(pytest.param(tariff, 1, marks=pytest.mark.long) for tariff in TARIFFS),
+        *(pytest.param(tariff, 1, marks=ALL) for tariff in TARIFFS),
     ],
 )
 async def test_by_codes_without_a_link_showers_cost_the_same_up_to_the_credit(

@@ -173,9 +173,9 @@ class Texts:
             "confirm"
         )
 
-    def checking(self, digits: str) -> Said:
+    def checking(self) -> Said:
         """A code that was confirmed, until the answer comes."""
-        return (self.forms("checking"), (groups(digits), digits)) if digits else (self.forms("checking"),)
+        return (self.forms("checking"),)
 
     def locked(self, locked_s: int) -> Said:
         """Too many wrong codes: for how long yet, rounded up to minutes, and what helps meanwhile."""

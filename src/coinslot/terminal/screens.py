@@ -187,7 +187,7 @@ class Screen:
 
     def _typed(self, keypad: Keypad) -> Face | None:
         if keypad.checking:
-            said = self._texts.checking(keypad.digits)
+            said = self._texts.checking()
             return Face(said, View(phase=Phase.CHECKING, text=said[0][0]))
         if keypad.digits:
             said = self._texts.code(keypad.digits)

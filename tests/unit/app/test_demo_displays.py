@@ -29,7 +29,7 @@ def said(texts: Texts, layout: Layout) -> Iterator[Said]:
     yield from (texts.idle(up=up, codes=codes) for up in (True, False) for codes in (True, False))
     for code in CODES:
         yield texts.code(code)
-        yield texts.checking(code)
+        yield texts.checking()
     yield from (texts.begun(15_00, 5_00, "CNY"), texts.in_use(USE, layout), texts.paused(299, USE))
     yield from (texts.stops_in(9, USE), texts.bill(56, 19_44, "CNY"), texts.locked(60))
     for note in set(Note) - SAME:

@@ -39,7 +39,7 @@ def moments(texts: Texts, layout: Layout) -> dict[str, Said]:
     return {
         "free": texts.idle(up=True, codes=False),
         "typing": texts.code("12345678"),
-        "checking": texts.checking(""),
+        "checking": texts.checking(),
         "refused": texts.refused(show, layout),
         "locked": texts.locked(59 * 60),
         "begun": texts.begun(1_500, 500, "CNY"),

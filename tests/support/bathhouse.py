@@ -70,6 +70,12 @@ async def digits_on(page: Page) -> str:
     return re.sub(r"\s", "", await typed(page).inner_text())
 
 
+def digits_in(text: str) -> str:
+    """The code in a page's source; empty where there is none."""
+    found = re.search(r"data-typed>(.*?)</p>", text, re.DOTALL)
+    return "" if found is None else "".join(re.findall(r"[0-9]", found[1]))
+
+
 def typed(page: Page) -> Locator:
     """Where the digits stand."""
     return page.locator("[data-typed]")

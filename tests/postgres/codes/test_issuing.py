@@ -54,6 +54,17 @@ async def test_one_code_a_customer_until_it_is_renewed_cancelled_or_over(bathroo
     assert [one.code_id for one in await live(bathroom, customer)] == [third.code_id, friend.code_id]
 
 
+async def test_nobody_has_both_places_at_a_keypad(bathroom: Bathroom) -> None:
+    customer, other = await bathroom.desk.customer(), await bathroom.desk.customer(name="Mei")
+    full = CodeRefused(reason=CodeRefusal.TOO_MANY_LIVE)
+    own = await bathroom.code(customer)
+    assert await bathroom.friend(customer, 3_00) == full
+    assert isinstance(await bathroom.friend(customer, 3_00, 1), CodeView)
+    assert await bathroom.asks(customer, 1, renew=True) == full
+    assert (await bathroom.found(own)).state is CodeState.LIVE
+    await bathroom.code(other)
+
+
 async def test_nobody_else_can_see_or_cancel_a_code(bathroom: Bathroom) -> None:
     customer, other = await bathroom.desk.customer(), await bathroom.desk.customer(name="Mei")
     code = await bathroom.code(customer)

@@ -8,7 +8,7 @@ from typing import Final
 from coinslot.access.odds import Kind, room_for
 from coinslot.settlement.codes.places import Keypad
 from coinslot.settlement.payments.unit import Connection, Pool
-from coinslot.wire.ids import OperatorId
+from coinslot.wire.ids import OperatorId, TerminalId
 
 # What expired is still counted out by its moment: nobody has to have noted it.
 _COUNT: Final = """
@@ -31,9 +31,9 @@ _COUNT: Final = """
 
 async def live_at(
     connection: Connection | Pool, operator: OperatorId, keypads: Sequence[Keypad]
-) -> dict[tuple[str, int], dict[Kind, int]]:
+) -> dict[tuple[TerminalId, int], dict[Kind, int]]:
     """How many codes of each kind would open each of these keypads now."""
-    found: dict[tuple[str, int], dict[Kind, int]] = {keypad.key: {} for keypad in keypads}
+    found: dict[tuple[TerminalId, int], dict[Kind, int]] = {keypad.key: {} for keypad in keypads}
     columns = (
         [keypad.terminal_id for keypad in keypads],
         [keypad.outlet for keypad in keypads],

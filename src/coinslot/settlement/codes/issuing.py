@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,11 +11,10 @@ import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
-from coinslot.access.odds import Kind
 from coinslot.fields import FieldError
 from coinslot.keyring import Keyring
 from coinslot.money import MAX_MINOR
-from coinslot.settlement.codes import caps, digits, guard, places, rows
+from coinslot.settlement.codes import caps, choosing, digits, guard, places, rows
 from coinslot.settlement.codes.judging import judge
 from coinslot.settlement.codes.model import (
     CodeRefusal,
@@ -233,43 +232,32 @@ async def _try(connection: Connection, keyring: Keyring, wanted: _Wanted) -> Cod
     earlier = await rows.by_key(connection, wanted.operator, wanted.customer, wanted.key)
     if earlier is not None:
         return view_of(keyring, earlier)
-    if not await _end_earlier(connection, wanted):
+    own = await _end_earlier(connection, wanted)
+    if own is None:
         return CodeRefused(reason=CodeRefusal.ALREADY_LIVE)
     live = await caps.live_at(connection, wanted.operator, wanted.keypads)
-    scope, chosen = _choose(wanted, locked, live)
+    found = choosing.choose(wanted.keypads, locked, live, own=own, of_room=bool(wanted.room))
+    if found is None:
+        raise _Full
+    scope, chosen = found
     row = await rows.add(connection, _drawn(keyring, wanted, scope, chosen, locked.now), wanted.key)
     return view_of(keyring, row)
 
 
-async def _end_earlier(connection: Connection, wanted: _Wanted) -> bool:
-    """Whether the customer has no live code left that stands in the way of another of its kind."""
+async def _end_earlier(connection: Connection, wanted: _Wanted) -> set[tuple[TerminalId, int]] | None:
+    """None where a live code of the customer's stands in the way of another of its kind; else the outlets that one of
+    the other kind is for."""
+    others = []
     for row in await rows.open_of(connection, wanted.operator, wanted.customer, lock=True):
         if row.for_friend is not (wanted.cap_minor is not None):
-            continue
-        if row.state is CodeState.EXPIRED:
+            others.append(row)
+        elif row.state is CodeState.EXPIRED:
             await rows.end(connection, row, CodeState.EXPIRED)
         elif wanted.renew:
             await rows.end(connection, row, CodeState.CANCELLED)
         else:
-            return False
-    return True
-
-
-def _choose(
-    wanted: _Wanted, locked: guard.Locked, live: Mapping[tuple[str, int], Mapping[Kind, int]]
-) -> tuple[Scope, Keypad]:
-    """What kind of code, and one of the keypads that it is for. _Full where guessing would be too easy."""
-    if wanted.room:
-        open_there = any(not locked.is_locked(keypad) for keypad in wanted.keypads)
-        scope = Scope.ROOM if open_there else Scope.LONG
-        if caps.fits(scope.kind, live.values()):
-            return scope, wanted.keypads[0]
-        raise _Full
-    for keypad in sorted(wanted.keypads, key=locked.is_locked):
-        scope = Scope.LONG if locked.is_locked(keypad) else Scope.OUTLET
-        if caps.fits(scope.kind, [live[keypad.key]]):
-            return scope, keypad
-    raise _Full
+            return None
+    return choosing.bound_to(others)
 
 
 def _drawn(keyring: Keyring, wanted: _Wanted, scope: Scope, keypad: Keypad, now: datetime) -> CodeRow:

@@ -125,3 +125,9 @@ def test_a_file_of_empty_lines_is_not_read_to_its_end() -> None:
     assert len(read_file(b"phone\n13800138000\n" + b"\n" * 50_000, "CNY").customers) == 1
     with pytest.raises(FileError, match="empty lines"):
         read_file(b"phone\n" + b"\n" * 4_000_000, "CNY")
+
+
+def test_a_file_without_a_first_line_of_names_is_told_so_and_nobodys_number_is_repeated() -> None:
+    with pytest.raises(FileError, match="column 2 is not known") as told:
+        read_file(b"phone,13800138000\n", "CNY")
+    assert "138" not in str(told.value)

@@ -143,10 +143,12 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 def _header(cells: list[str]) -> list[str]:
     names = [COLUMNS.get(cell.lower().strip("\ufeff "), "") for cell in cells]
-    for cell, name in zip(cells, names, strict=True):
-        if not name:
-            known = ", ".join(dict.fromkeys(COLUMNS.values()))
-            raise FileError(f"column {cell[:40]!r} is not known; the first line names columns: {known}")
+    if "" in names:
+        # Not what it holds: in a file without such a line that is somebody's number.
+        known = ", ".join(dict.fromkeys(COLUMNS.values()))
+        raise FileError(
+            f"column {names.index('') + 1} is not known; the first line must name the columns, of these: {known}"
+        )
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise FileError(f"column {min(twice)} is there twice")

@@ -26,9 +26,10 @@ def body_of(house: House, **changes: str) -> bytes:
     return ("{" + ",".join(f'"{name}":{text}' for name, text in fields.items() if text) + "}").encode()
 
 
-@pytest.mark.parametrize(
-    ("outlet", "status"),
-    [
+async def test_an_outlet_that_is_none_is_refused_and_nothing_is_posted(
+    api: Api, house: House, subtests: pytest.Subtests
+) -> None:
+    for outlet, status in [
         ("-1", 422),
         ("256", 422),
         (str(2**63), 422),
@@ -44,26 +45,22 @@ def body_of(house: House, **changes: str) -> bytes:
         ("Infinity", 400),
         ("1e999", 422),
         ("0x10", 400),
-    ],
-)
-async def test_an_outlet_that_is_none_is_refused_and_nothing_is_posted(
-    api: Api, house: House, outlet: str, status: int
-) -> None:
-    before = await api.entries()
-    answer = await post(api, house, body_of(house, outlet=outlet))
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["reason"] == ("invalid" if status == 422 else "not_json")
-    if status == 422:
-        assert [error["field"] for error in problem["errors"]] == ["outlet"]
-        assert problem["errors"][0]["reason"]
-    assert await api.entries() == before
+    ]:
+        with subtests.test(outlet=outlet, status=status):
+            before = await api.entries()
+            answer = await post(api, house, body_of(house, outlet=outlet))
+            assert answer.status_code == status, answer.text
+            assert answer.headers["content-type"] == "application/problem+json"
+            problem = answer.json()
+            assert problem["reason"] == ("invalid" if status == 422 else "not_json")
+            if status == 422:
+                assert [error["field"] for error in problem["errors"]] == ["outlet"]
+                assert problem["errors"][0]["reason"]
+            assert await api.entries() == before
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
+async def test_a_body_that_is_none_is_refused(api: Api, house: House, subtests: pytest.Subtests) -> None:
+    for body, status in [
         (b"", 422),
         (b"null", 422),
         (b"[]", 422),
@@ -76,14 +73,12 @@ async def test_an_outlet_that_is_none_is_refused_and_nothing_is_posted(
         (b" " * 100_000, 413),
         (b'{"customer":"' + b"a" * 1_000_000 + b'"}', 413),
         (b'{"customer":' + b"9" * 5_000 + b"}", 400),
-    ],
-    ids=lambda value: repr(value[:12]) if isinstance(value, bytes) else str(value),
-)
-async def test_a_body_that_is_none_is_refused(api: Api, house: House, body: bytes, status: int) -> None:
-    answer = await post(api, house, body)
-    assert answer.status_code in ({status} if status == 413 else {400, 422}), answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert await api.pool.fetchval("SELECT count(*) FROM session") == 0
+    ]:
+        with subtests.test(body=body, status=status):
+            answer = await post(api, house, body)
+            assert answer.status_code in ({status} if status == 413 else {400, 422}), answer.text
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert await api.pool.fetchval("SELECT count(*) FROM session") == 0
 
 
 async def test_a_huge_body_sent_in_pieces_is_cut_off(api: Api, house: House) -> None:
@@ -96,9 +91,10 @@ async def test_a_huge_body_sent_in_pieces_is_cut_off(api: Api, house: House) -> 
     assert (answer.status_code, answer.json()["reason"]) == (413, "too_large")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+async def test_ids_that_cannot_be_are_named_as_such(
+    api: Api, house: House, subtests: pytest.Subtests
+) -> None:
+    for text in [
         '""',
         '"a b"',
         '"a\\u0000b"',
@@ -107,13 +103,12 @@ async def test_a_huge_body_sent_in_pieces_is_cut_off(api: Api, house: House) -> 
         '"ид"',
         "1",
         '"a\\n"',
-    ],
-)
-async def test_ids_that_cannot_be_are_named_as_such(api: Api, house: House, text: str) -> None:
-    for field in ("customer", "terminal"):
-        answer = await post(api, house, body_of(house, **{field: text}))
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0]["field"] == field
+    ]:
+        with subtests.test(text=text):
+            for field in ("customer", "terminal"):
+                answer = await post(api, house, body_of(house, **{field: text}))
+                assert answer.status_code == 422
+                assert answer.json()["errors"][0]["field"] == field
 
 
 async def test_what_a_caller_may_not_set_is_no_field_at_all(api: Api, house: House) -> None:
@@ -136,15 +131,23 @@ async def test_a_start_needs_a_key_of_its_own(api: Api, house: House) -> None:
         assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["limit=0", "limit=-1", "limit=201", "limit=9223372036854775808", "limit=NaN", "limit=1e3", "state=gone",
-     "customer=%00", "before=%27", "customer=" + "a" * 41],
-)  # fmt: skip
-async def test_queries_are_checked_too(api: Api, house: House, query: str) -> None:
-    answer = await api.http.get(f"/api/v1/sessions?{query}", headers=house.auth)
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
+async def test_queries_are_checked_too(api: Api, house: House, subtests: pytest.Subtests) -> None:
+    for query in [
+        "limit=0",
+        "limit=-1",
+        "limit=201",
+        "limit=9223372036854775808",
+        "limit=NaN",
+        "limit=1e3",
+        "state=gone",
+        "customer=%00",
+        "before=%27",
+        "customer=" + "a" * 41,
+    ]:
+        with subtests.test(query=query):
+            answer = await api.http.get(f"/api/v1/sessions?{query}", headers=house.auth)
+            assert answer.status_code == 422, answer.text
+            assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
 async def test_other_methods_and_paths_are_problems_too(api: Api, house: House) -> None:

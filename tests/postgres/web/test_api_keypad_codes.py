@@ -34,19 +34,15 @@ async def test_a_code_is_made_once_shown_and_cancelled(api: Api, north: World) -
         assert (ended.status_code, ended.json()["state"]) == (200, "cancelled")
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "reason"),
-    [
+async def test_what_cannot_be_is_told(api: Api, north: World, subtests: pytest.Subtests) -> None:
+    for body, status, reason in [
         ({"cap_minor": 500, "renew": True}, 422, "invalid"),
         ({"any_of_room": True, "outlet": 0}, 422, "invalid"),
         ({"any_of_room": True}, 404, "no_such_outlet"),
         ({"outlet": 7}, 404, "no_such_outlet"),
         ({"cap_minor": 1}, 402, "no_balance"),
         ({"customer": "cus_no"}, 404, "no_such_customer"),
-    ],
-)
-async def test_what_cannot_be_is_told(
-    api: Api, north: World, body: dict[str, object], status: int, reason: str
-) -> None:
-    answer = await make(api, north, **body)
-    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
+    ]:
+        with subtests.test(body=body, status=status, reason=reason):
+            answer = await make(api, north, **body)
+            assert (answer.status_code, answer.json()["reason"]) == (status, reason)

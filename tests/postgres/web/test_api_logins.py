@@ -114,9 +114,8 @@ async def test_an_operators_word_for_an_address_costs_no_other_operator_anything
     assert (await send(api, north, "13600136002", "2001:db8:0:1::1")).status_code == 202
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "field"),
-    [
+async def test_what_cannot_be_is_named(api: Api, north: World, subtests: pytest.Subtests) -> None:
+    for path, body, field in [
         ("/login-codes", {"phone": "12345", "address": "203.0.113.7"}, "phone"),
         ("/login-codes", {"phone": PHONE, "address": "nowhere"}, "address"),
         ("/login-codes", {"phone": PHONE, "address": "\u0000"}, "address"),
@@ -132,15 +131,12 @@ async def test_an_operators_word_for_an_address_costs_no_other_operator_anything
         ("/logins/still-mine", {"proof": "x", "id_tail": "x" * 21}, "id_tail"),
         ("/logins/anew", {"proof": "x" * 201}, "proof"),
         ("/logins/anew", {"proof": "x", "customer": "cus_1"}, "customer"),
-    ],
-)
-async def test_what_cannot_be_is_named(
-    api: Api, north: World, path: str, body: dict[str, object], field: str
-) -> None:
-    answer = await post(api, north, path, body)
-    assert answer.status_code == 422, answer.text
-    assert [error["field"] for error in answer.json()["errors"]] == [field]
-    assert not api.phones.sent
+    ]:
+        with subtests.test(path=path, body=body, field=field):
+            answer = await post(api, north, path, body)
+            assert answer.status_code == 422, answer.text
+            assert [error["field"] for error in answer.json()["errors"]] == [field]
+            assert not api.phones.sent
 
 
 async def test_odd_codes_and_proofs_are_over_and_not_errors_of_ours(api: Api, north: World) -> None:

@@ -1,11 +1,13 @@
 """What a card's number and PIN look like, and how long somebody waits after wrong ones. Pure.
 
-A PIN has 6 digits, so one guess is right once in a million. Wrong tries count for a day, a right one neither counts nor
-clears any:
+A PIN has 6 digits, so one guess is right once in a million. Wrong tries count for a day, a right one does not count,
+and clears none of its card's:
 
 - one card: 5 free tries, then waits of 1, 2, 4 … 60 minutes: at most 33 a day, a hit in 30,000 days;
 - one address: 20 free tries, then the same waits: at most 48 a day. More than a card's, because a dormitory or the
-  kiosk in the hall is one address, and five people's slips must not keep a hundred others out;
+  kiosk in the hall is one address, and five people's slips must not keep a hundred others out. Slips of whoever gets
+  in there afterwards with the same card are the address's no more: a day's honest ones would shut the hall, and a
+  guesser clears none of his tries of others' cards by a card of his own;
 - one operator: 200 an hour however widely somebody guesses, a hit in 5,000 hours.
 """
 

@@ -57,7 +57,12 @@ _STANDING = f"""
           WHERE source_hash = ANY ($3::bytea[]) AND right_at IS NULL AND made_at > now() - $4::interval) s
 """
 _TRY = "INSERT INTO card_try (operator_id, card_hash, source_hash) VALUES ($1, $2, $3) RETURNING try_id"
-_RIGHT = "UPDATE card_try SET right_at = clock_timestamp() WHERE operator_id = $1 AND try_id = $2"
+# Whoever mistypes and then knows the PIN has not guessed: these tries are the address's no more, and the card's still.
+_RIGHT = """
+    WITH slips AS (UPDATE card_try SET source_hash = card_hash WHERE card_hash = ANY ($3::bytea[])
+        AND source_hash = ANY ($4::bytea[]) AND right_at IS NULL AND try_id <> $2)
+    UPDATE card_try SET right_at = clock_timestamp() WHERE operator_id = $1 AND try_id = $2
+"""
 
 
 class CardRefusal(StrEnum):
@@ -119,7 +124,7 @@ async def log_in(
     right = await asyncio.to_thread(_matches, keyring, operator, digits, stored)
     if not right or row is None:
         return CardRefused(reason=CardRefusal.WRONG)
-    await pool.execute(_RIGHT, operator, counted)
+    await pool.execute(_RIGHT, operator, counted, hashes.cards, hashes.sources)
     return CustomerId(row["customer_id"])
 
 

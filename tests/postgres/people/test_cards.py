@@ -51,6 +51,28 @@ def _wrong(made: CardMade) -> str:
     return "000000" if made.pin != "000000" else "000001"
 
 
+async def test_slips_of_people_who_then_get_in_do_not_shut_the_hall(pool: Pool, operator: OperatorId) -> None:
+    made = [await _register(pool, operator) for _ in range(7)]
+    for one in made[:5]:
+        for _ in range(4):
+            assert isinstance(await _try(pool, operator, one, pin=_wrong(one)), CardRefused)
+        assert await _try(pool, operator, one) == one.customer_id
+    # Twenty slips, and nobody waits; but those of another card stay, and a card of one's own clears none of them.
+    for _ in range(4):
+        await _try(pool, operator, made[5], pin=_wrong(made[5]))
+    assert await _try(pool, operator, made[6]) == made[6].customer_id
+    left = await pool.fetchval(
+        "SELECT count(*) FROM card_try WHERE operator_id = $1 AND right_at IS NULL AND source_hash <> card_hash",
+        operator,
+    )
+    assert left == 4
+    # The card's own count is what it was: the fifth wrong one locks it.
+    assert isinstance(await _try(pool, operator, made[0], pin=_wrong(made[0])), CardRefused)
+    locked = await _try(pool, operator, made[0])
+    assert isinstance(locked, CardRefused)
+    assert locked.reason is CardRefusal.LOCKED
+
+
 async def test_a_card_opens_its_customer_and_nobody_elses(pool: Pool, operator: OperatorId) -> None:
     made = await _register(pool, operator, "138 0013 8000")
     assert await _try(pool, operator, made) == made.customer_id

@@ -54,7 +54,8 @@ _VIEWS = f"""
           AND x.state <> 'promised' LIMIT 1
     ) l ON true
     LEFT JOIN LATERAL (
-        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone, a.site_id, a.kind, w.pause_s,
+        SELECT x.appliance_id, a.closed, x.tariff_id, x.meter_spec, si.timezone, a.site_id, a.kind,
+               CASE WHEN a.keypad THEN w.pause_s ELSE 0 END AS pause_s,
                a.hours, si.hours AS site_hours, w.quotas_at
         FROM outlet x
         JOIN operator w ON w.operator_id = x.operator_id

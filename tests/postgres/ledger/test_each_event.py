@@ -74,6 +74,8 @@ STORY: list[Entry] = [
     events.provider_settled(OP, "d1", CNY, merchant="m", bank="icbc", gross_minor=10000, fees_minor=60),
     events.unasked_payment(OP, "pay9", CNY, merchant="m", amount_minor=700),
     events.unasked_explained(OP, "pay9", CNY, merchant="m", belongs_to="customer/c1/principal", amount_minor=700),
+    # What somebody had with an earlier system.
+    events.opening_balance(OP, "old:c9", "c9", CNY, amount_minor=1500, bonus_minor=200),
     events.gift_points(OP, "g1", "c1", granted=5),
     events.gift_points(OP, "g2", "c1", granted=-5),
 ]  # fmt: skip
@@ -82,7 +84,10 @@ ENDS = {
     # 200 + 50 − 5 + 1.79 + 1.00 − 0.30 − 100 − 20 − 20 + 7
     "customer/c1/principal": 20000 + 5000 - 500 + 179 + 100 - 30 - 10000 - 2000 - 2000 + 700,
     "customer/c1/bonus": 1000 - 100,
-    "operator/promotions": 1000 - 100,
+    "customer/c9/principal": 1500,
+    "customer/c9/bonus": 200,
+    "operator/opening": 1500,
+    "operator/promotions": 1000 - 100 + 200,
     "customer/c1/arrears": 0,
     "hold/pay1/principal": 0,
     "hold/s3/bonus": 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, timedelta
+from operator import attrgetter
 
 import pytest
 from msgspec.structs import replace
@@ -230,12 +231,13 @@ async def test_a_server_of_the_version_before_can_still_start_sessions(partners:
     await partners.agree()
     made = await desk.begun(await desk.customer(), await desk.terminal())
     old = replace(made, id=SessionId("ses_old"), request_key="old", outlet=7)
-    later = ("sharing", "intent", "merchant")
-    row = [
-        value for name, value in zip(rows.NEW, rows.new_session_row(old), strict=True) if name not in later
-    ]
-    insert = rows.INSERT_SESSIONS.replace("session_new_direct", "session_new").replace(
-        ", sharing, intent_id, merchant_id", ""
+    of = {column: attribute for column, _, attribute in rows._NEW}
+    found = await desk.pool.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'session_new'::regclass AND attnum > 0 ORDER BY attnum"
     )
-    await desk.pool.execute(insert, [tuple(row)])
+    columns = [row[0] for row in found]
+    await desk.pool.execute(
+        f"INSERT INTO session ({', '.join(columns)}) SELECT * FROM unnest($1::session_new[])",
+        [attrgetter(*(of[column] for column in columns))(old)],
+    )
     assert (await desk.session(old.id)).sharing == ""

@@ -261,6 +261,7 @@ async def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGUSR1, agent.restart_when_quiet)
     if isinstance(hardware, SimulatedAppliance):
         show_and_type(loop, hardware)
     with Watchdog(agent, watching):

@@ -19,6 +19,7 @@ from coinslot.terminal.events import (
     LinkUp,
     MeterFailed,
     MeterRead,
+    RestartWanted,
     SensorsRead,
     Shutdown,
     Tick,
@@ -121,6 +122,11 @@ class Agent:
         """End: valves shut, sessions closed, farewell said. `run` returns soon after."""
         self._stopping = True
         self._wake.set()
+
+    def restart_when_quiet(self) -> None:
+        """Start again once nobody uses any outlet, types or pays: nobody is cut off in mid-use for it. Only where there
+        are `updates`, which know how."""
+        self._put(RestartWanted())
 
     def shut_all(self) -> None:
         """Shut every valve now; for a watchdog, from any thread."""

@@ -149,3 +149,10 @@ def test_an_agent_that_is_asked_to_end_says_so_and_stops_the_boards_watchdog(tmp
         agent.hears("STOPPING=1")
         assert agent.last() == b"V"
         assert agent.process.wait() == 0
+
+
+def test_asked_to_start_again_it_ends_for_systemd_to_start_it_when_nobody_uses_it(tmp_path: Path) -> None:
+    with watched(tmp_path) as agent:
+        agent.hears("WATCHDOG=1")
+        agent.process.send_signal(signal.SIGUSR1)
+        assert agent.process.wait(PATIENCE_S) == 0

@@ -132,7 +132,10 @@ def after(state: State, event: Event) -> State:
 
 def diagram() -> str:
     """The table as a Mermaid state diagram."""
-    rows = ["stateDiagram-v2", *(f"    [*] --> {state.value}" for state in (State.AUTHORIZED, State.PROMISED))]
+    rows = [
+        "stateDiagram-v2",
+        *(f"    [*] --> {state.value}" for state in (State.AUTHORIZED, State.PROMISED)),
+    ]
     arrows: dict[tuple[State, State], list[str]] = {}
     for (state, event), target in TRANSITIONS.items():
         arrows.setdefault((state, target), []).append(event.value)

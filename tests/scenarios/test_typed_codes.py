@@ -12,6 +12,7 @@ from coinslot.engines.connect import Pool
 from coinslot.sessions.states import State
 from coinslot.settlement.codes import issuing
 from coinslot.settlement.codes.issuing import CodeState, CodeView, Scope
+from coinslot.terminal.display import money
 from coinslot.terminal.events import KeyPressed
 from coinslot.wire.ids import CustomerId
 from tests.support.plant import Plant, Tap, eventually
@@ -83,3 +84,6 @@ async def test_from_the_phone_to_the_bill_past_somebodys_guesses(plant: Plant) -
     assert ended.charge_minor == ended.captured_minor
     journal = (plant.folder / tap.credentials.terminal_id / "journal").read_bytes()
     assert long.digits.encode() not in journal
+    left = money(20_00 - (ended.captured_minor or 0))
+    await eventually(lambda: left in " ".join(water.lines), "the display says what is left")
+    assert money(ended.captured_minor or 0) in " ".join(water.lines)

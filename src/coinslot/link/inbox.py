@@ -17,6 +17,7 @@ from coinslot.link.outgoing import Outgoing
 from coinslot.link.wishes import Wish
 from coinslot.settlement.apply import Garbled, Word, apply_words
 from coinslot.settlement.batching import Batcher, Closed, Full
+from coinslot.settlement.changes import Batch
 from coinslot.settlement.ports import Books, Conflict
 from coinslot.settlement.records import read
 from coinslot.wire import codec
@@ -50,6 +51,7 @@ _TRIES = 4
 OnReadings: TypeAlias = Callable[[TerminalId, Readings], None]
 OnWish: TypeAlias = Callable[[TerminalId, Wish], None]
 OnHello: TypeAlias = Callable[[TerminalId], None]
+OnApplied: TypeAlias = Callable[[Sequence[Batch]], None]
 OnUpdated: TypeAlias = Callable[[TerminalId, Updated], None]
 
 
@@ -67,6 +69,7 @@ class Inbox:
         on_wish: OnWish,
         on_hello: OnHello,
         on_updated: OnUpdated,
+        on_applied: OnApplied = lambda batches: None,
     ) -> None:
         self._client = client
         self._books = books
@@ -76,6 +79,7 @@ class Inbox:
         self._on_wish = on_wish
         self._on_hello = on_hello
         self._on_updated = on_updated
+        self._on_applied = on_applied
         self._batcher: Batcher[Word, None] = Batcher(
             self._apply, at_most=AT_MOST, key=lambda word: word.terminal, most_of_one=_MOST_WAITING
         )
@@ -143,6 +147,7 @@ class Inbox:
                     raise
                 log.info("trying %d messages again: %s", len(words), error)
         await self._outgoing.send_all(batches)
+        self._on_applied(batches)
         for word in words:
             if isinstance(word.said, Hello):
                 self._on_hello(word.terminal)  # after its welcome

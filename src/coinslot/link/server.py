@@ -18,6 +18,7 @@ from coinslot.fleet.offers import MENU_CHANGED
 from coinslot.fleet.provisioning import SECRET_CHANGED, authenticate
 from coinslot.fleet.updates import UPDATES_CHANGED
 from coinslot.link.auth import AuthCallout
+from coinslot.link.bills import Bills
 from coinslot.link.clients import connect
 from coinslot.link.ending import end
 from coinslot.link.inbox import Inbox
@@ -103,6 +104,7 @@ class LinkServer:
         outgoing = Outgoing(self._client)
         self._menus = Menus(self._pool, outgoing, self._orders)
         self._offline = OfflineTerms(self._pool, outgoing, self._due_terms)
+        self._bills = Bills(self._pool, outgoing)
         self._updates = Updates(self._pool, outgoing, self._artifacts)
         self._wishes = Wishes(self._pool, outgoing, self._orders, refused=self._menus.tell, typed=self._typed)
         self.inbox = Inbox(
@@ -114,6 +116,7 @@ class LinkServer:
             on_wish=self._wishes.take,
             on_hello=self._greeted,
             on_updated=self._updates.take,
+            on_applied=self._bills.take,
         )
         await self.inbox.start()
         await self._client.flush()
@@ -125,6 +128,7 @@ class LinkServer:
             asyncio.create_task(Opening(self._pool, self._menus.tell_all_of).run(), name="hours"),
             asyncio.create_task(self._offline.run(), name="offline terms"),
             asyncio.create_task(self._updates.run(), name="updates"),
+            asyncio.create_task(self._bills.run(), name="bills"),
             asyncio.create_task(self._listen(), name="changes"),
             asyncio.create_task(self._kick_all(), name="kicks"),
             asyncio.create_task(self._watch_presence(), name="presence"),

@@ -23,6 +23,8 @@ USE_MS = 500
 """Between two refreshes while in use: a person reads no faster, and a display bus is slow."""
 NOTICE_MS = 8_000
 """How long a bill or a refusal stays."""
+BILL_MS = 60_000
+"""How long after an end its bill, with the balance, is still somebody's who stands there."""
 MONEY_MS = 30_000
 """How long a guest's bill, or the word of a refund, stays: somebody looks for a phone to read its code with."""
 SOON_MS = 3_000
@@ -57,6 +59,7 @@ class Screen:
         self._using: Using | None = None
         self.ended = ""
         """The session that ended here last, in this boot."""
+        self._ended_at = 0
         self._spoke: DisplayLanguage | None = None
         """Its customer's language."""
         self.put_away = ""
@@ -93,7 +96,7 @@ class Screen:
 
     def end(self, ending: Ending, now: int) -> None:
         """Show how a session ended, until the server's bill comes."""
-        self.ended, self._spoke = ending.session, ending.language
+        self.ended, self._spoke, self._ended_at = ending.session, ending.language, now
         texts = self._in(ending.language)
         amount_minor = self._rater.amount_minor(
             ending.quote, ending.usage, cut_short=ending.reason in _CUT_SHORT
@@ -207,6 +210,8 @@ class Screen:
         return Face(said, View(phase=phase, text=said[0][0]))
 
     def _billed(self, bill: Bill, spoken: DisplayLanguage | None, now: int) -> None:
+        if bill.session == self.ended and now - self._ended_at >= BILL_MS:
+            return  # whoever it was has gone, and the next one need not read the balance
         said = self._in(spoken).bill(bill.charge_minor, bill.balance_minor, bill.currency)
         view = View(
             phase=Phase.NOTICE,

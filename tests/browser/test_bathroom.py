@@ -111,6 +111,8 @@ async def test_a_code_is_typed_paused_and_ended_then_without_the_link_and_the_to
     await expect(done(page)).to_have_count(3)
     await stall.types("#")
     await stall.is_said_to_be("free")
+    await stall.shows("Charged", "Balance")
+    await stall.types("*")  # read, and out of the way
 
     await stall.switches("unplugged")
     await town.online(board, there=False)

@@ -75,9 +75,13 @@ def test_people_come_pay_and_leave_and_it_ends_by_itself(data: Path) -> None:
 
 
 def test_a_second_start_finds_everything_again(data: Path) -> None:
-    with demonstrating(data, "--no-customers") as first:
-        key = first.until("API key").split()[-1]
-        first.until("ready after")
+    with demonstrating(data, "--no-customers") as first, api(first) as http:
+        key = http.headers["Authorization"].split()[-1]
+        [appliance] = [one for one in listed(data, "appliance") if one["name"].endswith("Dispenser 2")]
+        customer = next(one for one in listed(data, "customer") if one["name"] == "Petra")
+        body = {"customer": customer["customer_id"], "appliance": appliance["code"], "outlet": 0}
+        begun = http.post("/sessions", json=body, headers={"Idempotency-Key": "kept"})
+        assert begun.status_code == 201, begun.text
         before = json.loads(coinslot(data, "operator", "session", "list", "--json").stdout)
         assert first.end(signal.SIGINT) == 0, first.text
     with demonstrating(data, "--no-customers", "--seconds", "0") as second:

@@ -6,8 +6,6 @@ browser. The step itself is bound to the browser that began it, and serves once.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import logging
 import re
@@ -15,9 +13,6 @@ import secrets
 import time
 from typing import Final, TypeVar
 
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from litestar import get
 from litestar.datastructures import Cookie
 from litestar.response import Response
@@ -31,6 +26,7 @@ from coinslot.web.customer.limits import count_form, count_view
 from coinslot.web.customer.ways import WECHAT, KnowsPayers, payable, payer_asker
 from coinslot.web.pages.page import Page
 from coinslot.web.pages.routes import PageOf, unknown_page
+from coinslot.web.pages.sealed import seal, unseal
 from coinslot.wire.ids import OperatorId
 
 log = logging.getLogger(__name__)
@@ -41,7 +37,6 @@ LIFE_S: Final = 24 * 3600
 STEP_LIFE_S: Final = 600
 TRIED: Final = "payer=no"
 """Added to the way back when the id could not be had, so that nobody is sent round in circles."""
-_NONCE_BYTES: Final = 12
 _MOST_CHARACTERS: Final = 1000
 _code = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _back = re.compile(r"/(?:topup|pay/[A-Za-z0-9_-]{1,40})(?:\?[A-Za-z0-9_.=&%/-]{0,200})?")
@@ -163,10 +158,8 @@ def _tried(back: str) -> str:
 
 
 def _keep(page: Page, answer: Response[bytes], name: str, value: _Sealed, life_s: int) -> Response[bytes]:
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    key = page.services.keyring.key(Purpose.PAYER)
-    sealed = AESGCM(key).encrypt(nonce, msgspec.json.encode(value), _bound(page, name))
-    return _set(page, answer, name, base64.urlsafe_b64encode(nonce + sealed).decode(), life_s)
+    sealed = seal(page.services.keyring, Purpose.PAYER, value, _bound(page, name))
+    return _set(page, answer, name, sealed, life_s)
 
 
 def _drop(page: Page, answer: Response[bytes]) -> Response[bytes]:
@@ -174,21 +167,15 @@ def _drop(page: Page, answer: Response[bytes]) -> Response[bytes]:
 
 
 def _opened(page: Page, name: str, kind: type[T]) -> T | None:
-    text = page.request.cookies.get(name, "")
-    if not text or len(text) > _MOST_CHARACTERS:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(text)
-    except (binascii.Error, ValueError):
-        return None
-    for key in page.services.keyring.keys(Purpose.PAYER):
-        try:
-            plain = AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(page, name))
-            found = msgspec.json.decode(plain, type=kind)
-        except (InvalidTag, ValueError):
-            continue
-        return found if time.time() < found.until_s else None
-    return None
+    found = unseal(
+        page.services.keyring,
+        Purpose.PAYER,
+        page.request.cookies.get(name, ""),
+        kind,
+        _bound(page, name),
+        most_characters=_MOST_CHARACTERS,
+    )
+    return found if found is not None and time.time() < found.until_s else None
 
 
 def _bound(page: Page, name: str) -> bytes:

@@ -6,27 +6,21 @@ was thrown out of memory while its owner read the message, or the sticker was sc
 
 from __future__ import annotations
 
-import base64
-import binascii
-import secrets
 from typing import Final
 
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from litestar.datastructures import Cookie
 from litestar.response import Response
 from msgspec import Struct
 
 from coinslot.keyring import Purpose
 from coinslot.web.pages.page import Page
+from coinslot.web.pages.sealed import seal, unseal
 from coinslot.wire.ids import OperatorId
 
 COOKIE: Final = "cs_step"
 LIFE_S: Final = 600
 """As long as a proof is good; a code is good for less, and says so itself."""
 _PATH: Final = "/m/"
-_NONCE_BYTES: Final = 12
 _MAX_CHARACTERS: Final = 1000
 
 
@@ -46,33 +40,22 @@ class Pending(Struct, frozen=True, kw_only=True):
         return "Pending(…)"
 
 
-_decoder = msgspec.json.Decoder(Pending)
-
-
 def find_pending(page: Page, operator: OperatorId) -> Pending | None:
     """The login under way at this operator in this browser."""
-    text = page.request.cookies.get(COOKIE, "")
-    if not text or len(text) > _MAX_CHARACTERS:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(text)
-    except (binascii.Error, ValueError):
-        return None
-    for key in page.services.keyring.keys(Purpose.PENDING_LOGIN):
-        try:
-            plain = AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(page, operator))
-            return _decoder.decode(plain)
-        except (InvalidTag, ValueError):
-            continue
-    return None
+    return unseal(
+        page.services.keyring,
+        Purpose.PENDING_LOGIN,
+        page.request.cookies.get(COOKIE, ""),
+        Pending,
+        _bound(page, operator),
+        most_characters=_MAX_CHARACTERS,
+    )
 
 
 def keep_pending(page: Page, answer: Response[bytes], pending: Pending) -> Response[bytes]:
     """`answer`, with which the browser takes the login under way along."""
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    key = page.services.keyring.key(Purpose.PENDING_LOGIN)
-    sealed = AESGCM(key).encrypt(nonce, msgspec.json.encode(pending), _bound(page, pending.operator))
-    return _set(page, answer, base64.urlsafe_b64encode(nonce + sealed).decode(), LIFE_S)
+    bound = _bound(page, pending.operator)
+    return _set(page, answer, seal(page.services.keyring, Purpose.PENDING_LOGIN, pending, bound), LIFE_S)
 
 
 def drop_pending(page: Page, answer: Response[bytes]) -> Response[bytes]:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import secrets
 from datetime import UTC, datetime
 from typing import Final
 
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from litestar.datastructures import Cookie
 from litestar.response import Response
 from msgspec import Struct
@@ -19,6 +13,7 @@ from coinslot.fleet.front_desks import Browser, DeskHere, find_desk_here
 from coinslot.keyring import Purpose
 from coinslot.web.pages import languages
 from coinslot.web.pages.page import Page
+from coinslot.web.pages.sealed import seal, unseal
 from coinslot.web.services import Services
 from coinslot.wire.ids import CustomerId
 
@@ -28,7 +23,6 @@ _KIOSK_S: Final = 400 * 24 * 3600
 """Browsers keep no cookie longer; each look at the page begins it anew."""
 _WHO: Final = "cs_kiosk_who"
 _PATH: Final = "/kiosk"
-_NONCE_BYTES: Final = 12
 _LENGTHS: Final = range(16, 101)
 _MAX_CHARACTERS: Final = 400
 
@@ -37,9 +31,6 @@ class _Known(Struct, frozen=True):
     customer: CustomerId
     until_s: int
     """Unix time."""
-
-
-_decoder = msgspec.json.Decoder(_Known)
 
 
 async def kiosk_here(page: Page) -> DeskHere | None:
@@ -62,30 +53,22 @@ def keep_kiosk(page: Page, answer: Response[bytes], token: str) -> Response[byte
 
 def who(page: Page, kiosk: DeskHere) -> CustomerId | None:
     """Who has logged in here and is not gone yet."""
-    text = page.request.cookies.get(_WHO, "")
-    if not text or len(text) > _MAX_CHARACTERS:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(text)
-    except (binascii.Error, ValueError):
-        return None
-    for key in page.services.keyring.keys(Purpose.PENDING_LOGIN):
-        try:
-            plain = AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(page, kiosk))
-            known = _decoder.decode(plain)
-        except (InvalidTag, ValueError):
-            continue
-        return known.customer if known.until_s > datetime.now(UTC).timestamp() else None
-    return None
+    known = unseal(
+        page.services.keyring,
+        Purpose.PENDING_LOGIN,
+        page.request.cookies.get(_WHO, ""),
+        _Known,
+        _bound(page, kiosk),
+        most_characters=_MAX_CHARACTERS,
+    )
+    return known.customer if known is not None and known.until_s > datetime.now(UTC).timestamp() else None
 
 
 def know(page: Page, kiosk: DeskHere, answer: Response[bytes], customer: CustomerId) -> Response[bytes]:
     """`answer`, after which the browser knows who stands before it, for another minute."""
     known = _Known(customer, int(datetime.now(UTC).timestamp()) + KNOWN_S)
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    key = page.services.keyring.key(Purpose.PENDING_LOGIN)
-    sealed = AESGCM(key).encrypt(nonce, msgspec.json.encode(known), _bound(page, kiosk))
-    return _set(page, answer, _WHO, base64.urlsafe_b64encode(nonce + sealed).decode(), KNOWN_S, _PATH)
+    sealed = seal(page.services.keyring, Purpose.PENDING_LOGIN, known, _bound(page, kiosk))
+    return _set(page, answer, _WHO, sealed, KNOWN_S, _PATH)
 
 
 def forget(page: Page, answer: Response[bytes]) -> Response[bytes]:

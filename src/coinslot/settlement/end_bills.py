@@ -14,13 +14,12 @@ from coinslot.ledger.accounts import customer_bonus, customer_principal
 from coinslot.sessions.model import Session
 from coinslot.sessions.states import State
 from coinslot.settlement.changes import Batch, Send
+from coinslot.settlement.requests import TYPED
 from coinslot.wire.messages import Bill, DisplayLanguage, Show
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
-CODE: Final = "code:"
-"""How the request key of a session begins that a typed code opened."""
 # Each by its whole key, see settlement/store.py.
 _STANDING: Final = """
     SELECT l.link, p.amount_minor AS principal_minor, b.amount_minor AS bonus_minor
@@ -64,7 +63,7 @@ def _is_told(session: Session) -> bool:
         session.state is State.SETTLED
         and session.customer is not None
         and session.balance_minor is not None
-        and session.request_key.startswith(CODE)
+        and session.request_key.startswith(TYPED)
     )
 
 

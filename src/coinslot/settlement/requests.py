@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -15,6 +15,9 @@ from coinslot.settlement.changes import Batch, Purse
 from coinslot.settlement.quotas import Counted, Key
 from coinslot.sharing import Agreements
 from coinslot.wire.ids import ApplianceId, CustomerId, OperatorId, SiteId, TariffId, TerminalId
+
+TYPED: Final = "code:"
+"""How the key of a start begins that a typed code asked for."""
 
 
 class Guest(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from coinslot.settlement.codes import answers, rows
 from coinslot.settlement.codes.kept import Place
 from coinslot.settlement.codes.model import CodeRow, CodeState
 from coinslot.settlement.payments.unit import Connection
-from coinslot.settlement.requests import StartRequest
+from coinslot.settlement.requests import TYPED, StartRequest
 from coinslot.settlement.store import PostgresUnit
 from coinslot.wire.messages import Show
 
@@ -30,7 +30,7 @@ async def open_with(connection: Connection, place: Place, row: CodeRow) -> Opene
         customer=row.customer_id,
         terminal=place.terminal,
         outlet=place.outlet,
-        key=f"code:{row.code_id}",
+        key=f"{TYPED}{row.code_id}",
         cap_minor=row.cap_minor,
     )
     unit = PostgresUnit(connection)
